@@ -1,0 +1,124 @@
+// The ledger as its readers (RPC, market agents, gateway) and its writer (the consensus shell) see it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "bonus/chain/api/host.hpp"
+#include "bonus/chain/api/types.hpp"
+
+namespace bonus::chain {
+
+struct StoredBlock {
+  Block block;
+  Hash32 hash;
+  Bytes commit;                              ///< Encoded consensus::CommitCert that made it final; empty for genesis.
+  std::size_t size_bytes = 0;
+};
+struct StoredReceipt {
+  Receipt receipt;
+  TransactionPtr transaction;
+  Hash32 block_hash;
+  std::uint64_t block_number = 0;
+  std::uint32_t index = 0;                   ///< In the block.
+  std::uint32_t first_log_index = 0;         ///< Of its first log in the block.
+};
+struct Account {
+  std::uint64_t nonce = 0;
+  uint256 balance;
+  Hash32 storage_root, code_hash;
+};
+struct CallRequest {
+  Address from;
+  std::optional<Address> to;
+  uint256 value;
+  Bytes data;
+  std::uint64_t gas = 50'000'000;
+};
+struct CallReply {
+  bool success = false;
+  Bytes output;
+  std::uint64_t gas_used = 0;
+  std::vector<Log> logs;
+};
+struct LogFilter {
+  std::uint64_t from_block = 0, to_block = 0;
+  std::vector<Address> addresses;                       ///< Empty: any.
+  std::vector<std::vector<Hash32>> topics;              ///< Per position: empty = any, else one of.
+  std::size_t limit = 10'000;                           ///< kExhausted when more would match.
+};
+struct FoundLog {
+  Log log;
+  Hash32 block_hash, transaction_hash;
+  std::uint64_t block_number = 0;
+  std::uint32_t transaction_index = 0, log_index = 0;
+};
+
+/// Thread-safe. Every block named here is final. A number above the head is kNotFound.
+class LedgerReader {
+ public:
+  virtual ~LedgerReader() = default;
+  [[nodiscard]] virtual const Genesis& genesis() const = 0;
+  [[nodiscard]] virtual Header head() const = 0;
+  [[nodiscard]] virtual Hash32 head_hash() const = 0;
+  [[nodiscard]] virtual Result<std::shared_ptr<const StoredBlock>> block(std::uint64_t number) const = 0;
+  [[nodiscard]] virtual Result<std::shared_ptr<const StoredBlock>> block(const Hash32& hash) const = 0;
+  [[nodiscard]] virtual Result<StoredReceipt> receipt(const Hash32& transaction) const = 0;
+  [[nodiscard]] virtual Result<std::vector<StoredReceipt>> receipts(std::uint64_t number) const = 0;
+  /// State after block `number`; a missing account is all zero.
+  [[nodiscard]] virtual Result<Account> account(const Address& address, std::uint64_t number) const = 0;
+  [[nodiscard]] virtual Result<uint256> storage(const Address& address, const uint256& slot, std::uint64_t number) const = 0;
+  /// Runs on the state after block `number`, in the context of that block, and changes nothing.
+  [[nodiscard]] virtual Result<CallReply> call(const CallRequest& request, std::uint64_t number) const = 0;
+  [[nodiscard]] virtual Result<std::vector<FoundLog>> logs(const LogFilter& filter) const = 0;
+  /// Called after each new head, on the writer's thread: post elsewhere, do not block. Returns an id for unsubscribe.
+  virtual std::uint64_t subscribe(std::function<void(std::shared_ptr<const StoredBlock>)> listener) = 0;
+  virtual void unsubscribe(std::uint64_t id) = 0;
+};
+
+struct BuildInput {
+  UnixSeconds timestamp = 0;
+  std::uint32_t round = 0;
+  std::uint16_t proposer = 0;
+  Address beneficiary;
+  crypto::VrfProof vrf_proof;
+  Hash32 randao;                             ///< From the VRF output of the proof.
+  Bytes last_commit;
+  std::vector<TransactionPtr> candidates;    ///< In the order to try; those that do not apply are left out.
+};
+
+/// The writer's side. One thread writes; build() and validate() may run beside readers.
+class Ledger : public LedgerReader {
+ public:
+  [[nodiscard]] virtual Result<Block> build(const BuildInput& input) = 0;
+  /// Executes against the head; every header field that execution or the parent determines must fit. Remembers the
+  /// post-state of the last few validated blocks so that commit() need not execute again.
+  [[nodiscard]] virtual Result<Hash32> validate(const Block& block) = 0;
+  /// Durable on return. The block must build on the head; `commit` has been verified by the caller.
+  [[nodiscard]] virtual Result<> commit(const Block& block, BytesView commit) = 0;
+};
+
+struct MempoolStats {
+  std::size_t pending = 0, queued = 0, bytes = 0;
+};
+/// Thread-safe, bounded. Errors carry geth's texts where tools parse them ("nonce too low", "insufficient funds for gas * price + value",
+/// "replacement transaction underpriced", "already known", "max fee per gas less than block base fee", ...).
+class Mempool {
+ public:
+  virtual ~Mempool() = default;
+  /// `recovered` senders only. Calls the `on_added` listener for gossip when it is new.
+  [[nodiscard]] virtual Result<> add(TransactionPtr tx) = 0;
+  [[nodiscard]] virtual TransactionPtr find(const Hash32& hash) const = 0;
+  /// Executable transactions by effective tip, nonce order kept per sender, up to `gas_limit`.
+  [[nodiscard]] virtual std::vector<TransactionPtr> best(const uint256& base_fee, std::uint64_t gas_limit) const = 0;
+  [[nodiscard]] virtual std::uint64_t next_nonce(const Address& sender) const = 0;  ///< Of the state plus what is pending here.
+  [[nodiscard]] virtual MempoolStats stats() const = 0;
+  [[nodiscard]] virtual bool has_work() const = 0;
+  virtual void on_block(const StoredBlock& block) = 0;                             ///< Drops what is mined or no longer valid.
+  virtual void on_added(std::function<void(TransactionPtr)> listener) = 0;
+};
+
+}  // namespace bonus::chain

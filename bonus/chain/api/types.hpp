@@ -1,0 +1,116 @@
+// Ethereum's data types as BonusChain uses them: transactions, headers, blocks, receipts.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bonus/base/bytes.hpp"
+#include "bonus/base/time.hpp"
+#include "bonus/base/uint256.hpp"
+#include "bonus/crypto/keys.hpp"
+
+namespace bonus::chain {
+
+using Bloom = FixedBytes<256, struct BloomTag>;  ///< Yellow Paper, 4.3.1.
+
+/// Types 0 (legacy, EIP-155) and 2 (EIP-1559). All amounts in wei.
+struct Transaction {
+  std::uint8_t type = 2;
+  std::uint64_t chain_id = 0;               ///< 0 in a type-0 transaction without EIP-155 protection (refused by the mempool).
+  std::uint64_t nonce = 0;
+  uint256 max_priority_fee;                 ///< Type 0: equal to gas price.
+  uint256 max_fee;                          ///< Type 0: gas price.
+  std::uint64_t gas_limit = 0;
+  std::optional<Address> to;                ///< Nothing: contract creation.
+  uint256 value;
+  Bytes data;
+  struct AccessEntry {
+    Address address;
+    std::vector<Hash32> keys;
+  };
+  std::vector<AccessEntry> access_list;     ///< Type 2 only.
+  crypto::Secp256k1Signature signature;
+
+  [[nodiscard]] Bytes encode() const;                       ///< EIP-2718 form, as in eth_sendRawTransaction.
+  /// kInvalid says what is malformed. The signature is checked by sender(), not here.
+  [[nodiscard]] static Result<Transaction> decode(BytesView raw);
+  [[nodiscard]] Hash32 hash() const;                        ///< keccak256(encode()).
+  [[nodiscard]] Hash32 signing_hash() const;
+  [[nodiscard]] Result<Address> sender() const;             ///< Recovers; costs about 50 us.
+  /// min(max_fee, base_fee + max_priority_fee).
+  [[nodiscard]] uint256 effective_gas_price(const uint256& base_fee) const;
+};
+/// Fills `signature` for the chain id in `tx`.
+[[nodiscard]] Result<> sign_transaction(Transaction& tx, const crypto::SecretKey256& key);
+
+/// A transaction whose sender is known; shared because mempool, block and RPC hold the same immutable object.
+struct SenderTransaction {
+  Transaction tx;
+  Address sender;
+  Hash32 hash;
+};
+using TransactionPtr = std::shared_ptr<const SenderTransaction>;
+[[nodiscard]] Result<TransactionPtr> recover(Transaction tx);
+
+struct Log {
+  Address address;
+  std::vector<Hash32> topics;
+  Bytes data;
+};
+
+struct Receipt {
+  std::uint8_t type = 2;
+  bool success = false;
+  std::uint64_t cumulative_gas = 0;
+  std::vector<Log> logs;
+  // Not part of the consensus encoding:
+  std::uint64_t gas_used = 0;
+  uint256 effective_gas_price;
+  Bytes return_data;                         ///< Of a failed call: the revert data (at most 4 KiB are kept).
+  [[nodiscard]] Bloom bloom() const;
+  [[nodiscard]] Bytes encode() const;        ///< EIP-2718 consensus form.
+};
+
+/// The Prague header; BonusChain's own values ride in extraData (docs/formats/block.md), so that keccak(rlp(header)) is the
+/// block hash for any Ethereum tool.
+struct Header {
+  Hash32 parent_hash;
+  Hash32 ommers_hash;                        ///< Always keccak(rlp([])).
+  Address beneficiary;                       ///< The proposer's account: receives the fees.
+  Hash32 state_root, transactions_root, receipts_root;
+  Bloom logs_bloom;
+  std::uint64_t number = 0, gas_limit = 0, gas_used = 0;
+  UnixSeconds timestamp = 0;
+  Bytes extra_data;                          ///< rlp(ExtraData).
+  Hash32 prev_randao;                        ///< First 32 bytes of the VRF output: the seed of the next height is derived from it.
+  std::uint64_t nonce = 0;                   ///< Creation round.
+  uint256 base_fee;
+  [[nodiscard]] Bytes encode() const;
+  [[nodiscard]] static Result<Header> decode(BytesView rlp);
+  [[nodiscard]] Hash32 hash() const;
+};
+struct ExtraData {
+  std::uint8_t version = 1;
+  crypto::VrfProof vrf_proof;
+  Hash32 validators_hash, next_validators_hash;
+  Hash32 last_commit;                        ///< keccak of the commit certificate of the parent; zero for block 1.
+  std::uint16_t proposer = 0;                ///< Index of the creator in the validator list.
+  [[nodiscard]] Bytes encode() const;
+  [[nodiscard]] static Result<ExtraData> decode(BytesView rlp);
+};
+
+struct Block {
+  Header header;
+  std::vector<TransactionPtr> transactions;
+  Bytes last_commit;                         ///< Encoded consensus::CommitCert of the parent; empty for block 1.
+  [[nodiscard]] Bytes encode() const;        ///< rlp([header, [tx...], last_commit]).
+  /// Recovers all senders. kInvalid names the part. At most kMaxBlockBytes.
+  [[nodiscard]] static Result<Block> decode(BytesView in);
+};
+inline constexpr std::size_t kMaxBlockBytes = 4 << 20;
+inline constexpr std::size_t kMaxTransactionBytes = 128 << 10;
+
+}  // namespace bonus::chain
