@@ -32,7 +32,7 @@ struct uint256 {
   [[nodiscard]] constexpr std::uint64_t low64() const { return limb[0]; }
   /// The value, or UINT64_MAX when it does not fit.
   [[nodiscard]] constexpr std::uint64_t clamp_u64() const { return fits_u64() ? limb[0] : UINT64_MAX; }
-  [[nodiscard]] unsigned bit_length() const;
+  [[nodiscard]] constexpr unsigned bit_length() const;  ///< 0 for zero.
 
   /// Big-endian, 32 bytes.
   [[nodiscard]] Hash32 to_be() const;
@@ -43,20 +43,20 @@ struct uint256 {
   [[nodiscard]] static Result<uint256> parse(std::string_view text);
 };
 
-uint256 operator+(const uint256& a, const uint256& b);
-uint256 operator-(const uint256& a, const uint256& b);
-uint256 operator*(const uint256& a, const uint256& b);
+constexpr uint256 operator+(const uint256& a, const uint256& b);
+constexpr uint256 operator-(const uint256& a, const uint256& b);
+constexpr uint256 operator*(const uint256& a, const uint256& b);
 uint256 operator/(const uint256& a, const uint256& b);
 uint256 operator%(const uint256& a, const uint256& b);
-uint256 operator&(const uint256& a, const uint256& b);
-uint256 operator|(const uint256& a, const uint256& b);
-uint256 operator^(const uint256& a, const uint256& b);
-uint256 operator~(const uint256& a);
-uint256 operator<<(const uint256& a, unsigned bits);  ///< 256 or more yields zero.
-uint256 operator>>(const uint256& a, unsigned bits);
-inline uint256& operator+=(uint256& a, const uint256& b) { return a = a + b; }
-inline uint256& operator-=(uint256& a, const uint256& b) { return a = a - b; }
-inline uint256& operator*=(uint256& a, const uint256& b) { return a = a * b; }
+constexpr uint256 operator&(const uint256& a, const uint256& b);
+constexpr uint256 operator|(const uint256& a, const uint256& b);
+constexpr uint256 operator^(const uint256& a, const uint256& b);
+constexpr uint256 operator~(const uint256& a);
+constexpr uint256 operator<<(const uint256& a, unsigned bits);  ///< 256 or more yields zero.
+constexpr uint256 operator>>(const uint256& a, unsigned bits);
+constexpr uint256& operator+=(uint256& a, const uint256& b) { return a = a + b; }
+constexpr uint256& operator-=(uint256& a, const uint256& b) { return a = a - b; }
+constexpr uint256& operator*=(uint256& a, const uint256& b) { return a = a * b; }
 inline uint256& operator/=(uint256& a, const uint256& b) { return a = a / b; }
 
 struct DivMod {
@@ -64,7 +64,7 @@ struct DivMod {
 };
 [[nodiscard]] DivMod div_mod(const uint256& a, const uint256& b);
 /// Sum and product that say whether they wrapped.
-[[nodiscard]] bool add_overflows(const uint256& a, const uint256& b, uint256& sum);
+[[nodiscard]] constexpr bool add_overflows(const uint256& a, const uint256& b, uint256& sum);
 [[nodiscard]] bool mul_overflows(const uint256& a, const uint256& b, uint256& product);
 /// a * b / c with a 512-bit product, rounded down; the result wraps if it does not fit. c == 0 yields 0.
 [[nodiscard]] uint256 mul_div(const uint256& a, const uint256& b, const uint256& c);
@@ -74,11 +74,13 @@ struct DivMod {
 /// Two's complement forms (SDIV, SMOD, SLT, SAR, SIGNEXTEND).
 [[nodiscard]] uint256 sdiv(const uint256& a, const uint256& b);
 [[nodiscard]] uint256 smod(const uint256& a, const uint256& b);
-[[nodiscard]] bool slt(const uint256& a, const uint256& b);
+[[nodiscard]] constexpr bool slt(const uint256& a, const uint256& b);
 [[nodiscard]] uint256 sar(const uint256& a, unsigned bits);
 [[nodiscard]] uint256 sign_extend(const uint256& byte_index, const uint256& value);
 
 }  // namespace bonus
+
+#include "bonus/base/uint256_inline.hpp"
 
 template <>
 struct std::hash<bonus::uint256> {
