@@ -140,10 +140,10 @@ Result<pid_t> spawn(const ProcessOptions& options, int in, int out, int err) {
   return pid;
 }
 
-// Reads what is there. False at the end of the pipe.
+// Reads what is there, at most 1 MiB so that a child that never stops writing meets its deadline. False at the end of the pipe.
 bool drain(int fd, std::string& into, std::size_t limit) {
   std::array<char, 16384> buffer{};
-  while (true) {
+  for (int round = 0; round < 64; ++round) {
     const ssize_t n = ::read(fd, buffer.data(), buffer.size());
     if (n > 0) {
       into.append(buffer.data(), std::min(static_cast<std::size_t>(n), limit - std::min(limit, into.size())));
@@ -152,6 +152,7 @@ bool drain(int fd, std::string& into, std::size_t limit) {
     if (n < 0 && errno == EINTR) continue;
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
   }
+  return true;
 }
 
 int wait_for(pid_t pid) {

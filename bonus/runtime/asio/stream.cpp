@@ -47,7 +47,9 @@ template <class Io>
 class AsioStream final : public ByteStream {
  public:
   explicit AsioStream(Io io) : state_(std::make_shared<State>(std::move(io))) {}
-  ~AsioStream() override { close(); }
+  ~AsioStream() override {
+    if (state_.use_count() > 1) shut_later();  // the last owner closes the descriptor otherwise
+  }
 
   Task<Result<std::size_t>> read(std::span<std::uint8_t> out) override {
     auto state = state_;
@@ -86,9 +88,11 @@ class AsioStream final : public ByteStream {
     co_return Result<>();
   }
 
-  void close() override {
-    // Any thread: the descriptor is closed on its own executor, between operations. The last owner closes it otherwise.
-    if (state_.use_count() == 1) return;
+  void close() override { shut_later(); }
+
+ private:
+  // Any thread: the descriptor is closed on its own executor, between operations.
+  void shut_later() {
     auto shut = [state = state_] {
       error_code ignored;
       if constexpr (std::is_same_v<Io, AnySocket>) state->io.shutdown(net::socket_base::shutdown_both, ignored);
@@ -97,7 +101,6 @@ class AsioStream final : public ByteStream {
     net::post(state_->executor, std::move(shut));
   }
 
- private:
   struct State {
     explicit State(Io i) : io(std::move(i)), executor(io.get_executor()) {}
     Io io;

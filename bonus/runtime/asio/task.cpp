@@ -32,6 +32,7 @@ struct Entry {
   net::strand<Executor> strand;
   net::cancellation_signal signal;
   std::string name;
+  bool cancelled = false;  // on the strand
 };
 
 void log_escape(const std::string& name, const std::exception_ptr& failure) {
@@ -88,8 +89,12 @@ void TaskGroup::spawn(std::string name, Task<> task) {
     id = state_->next_id++;
     state_->entries.emplace(id, entry);
   }
-  // Connecting the slot and starting happen on the strand, so that a stop() from another thread is ordered behind it.
+  // Connecting the slot and starting happen on the strand; a stop() that comes in between leaves its mark in `cancelled`.
   auto start = [state = state_, entry, id, task = std::move(task)]() mutable {
+    if (entry->cancelled) {
+      state->finished(id);
+      return;
+    }
     auto done = [state, entry, id](const std::exception_ptr& failure) {
       if (failure) log_escape(entry->name, failure);
       state->finished(id);
@@ -107,7 +112,10 @@ void TaskGroup::stop() {
     for (auto& [_, entry] : state_->entries) all.push_back(entry);
   }
   for (auto& entry : all) {
-    auto cancel = [entry] { entry->signal.emit(net::cancellation_type::terminal); };
+    auto cancel = [entry] {
+      entry->cancelled = true;
+      entry->signal.emit(net::cancellation_type::terminal);
+    };
     net::post(entry->strand, std::move(cancel));
   }
 }
