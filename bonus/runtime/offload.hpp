@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 #include <memory>
 #include <utility>
 
@@ -27,8 +28,12 @@ template <class T>
         (*shared)(Result<T>(std::unexpected(Error{ErrorCode::kExhausted, "too many blocking operations are waiting"})));
       });
   };
-  co_return co_await boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void(Result<T>)>(
-      initiate, boost::asio::use_awaitable, std::move(fn));
+  try {
+    co_return co_await boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void(Result<T>)>(
+        initiate, boost::asio::use_awaitable, std::move(fn));
+  } catch (const boost::system::system_error&) {
+    co_return ::bonus::fail(ErrorCode::kCancelled, "the task was stopped");  // before the work was handed over
+  }
 }
 
 }  // namespace bonus::runtime

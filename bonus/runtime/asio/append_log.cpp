@@ -82,10 +82,12 @@ Result<Parsed> parse(BytesView content) {
     at += kFrameBytes + record->bytes.size();
   }
   out.valid_bytes = at;
-  // A crash tears only what was not durable yet. If an intact later record says that this offset was durable, it is damage.
+  // A crash tears only what was not durable yet. If an intact later record says that this offset was durable, it is
+  // damage.
   for (std::size_t later = at + 1; later + kFrameBytes <= content.size(); ++later) {
     if (get<std::uint64_t>(content.subspan(later + 8)) <= at) continue;
-    if (record_at(content, later)) return fail(ErrorCode::kCorrupt, fmt::format("a stored record is damaged at offset {}", at));
+    if (record_at(content, later))
+      return fail(ErrorCode::kCorrupt, fmt::format("a stored record is damaged at offset {}", at));
   }
   return out;
 }

@@ -39,7 +39,8 @@ struct BlockingPool::Impl {
 };
 
 BlockingPool::BlockingPool(std::size_t threads, std::size_t queue_limit) : impl_(std::make_unique<Impl>(queue_limit)) {
-  for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i) impl_->threads.emplace_back([this] { impl_->run(); });
+  for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i)
+    impl_->threads.emplace_back([this] { impl_->run(); });
 }
 
 BlockingPool::~BlockingPool() {

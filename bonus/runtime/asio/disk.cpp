@@ -96,12 +96,14 @@ class FileLog final : public AppendLog {
 
   Result<> append(BytesView record) override {
     TRY(check());
-    if (record.size() > append_log::kMaxRecordBytes) return fail(ErrorCode::kInvalid, "the record is too long for " + path_);
+    if (record.size() > append_log::kMaxRecordBytes)
+      return fail(ErrorCode::kInvalid, "the record is too long for " + path_);
     Bytes framed;
     append_log::append_record(framed, record, durable_);
     if (auto done = write_all(fd_.get(), framed, path_); !done) {
       // A part may have reached the file (disk full). Cut it off, or the next record would stand behind a torn one.
-      if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0 || ::lseek(fd_.get(), static_cast<off_t>(size_), SEEK_SET) < 0)
+      if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0 ||
+          ::lseek(fd_.get(), static_cast<off_t>(size_), SEEK_SET) < 0)
         broken_ = true;
       return done;
     }
@@ -123,7 +125,8 @@ class FileLog final : public AppendLog {
     TRY(check());
     Bytes content = append_log::header();
     for (const auto& record : records) {
-      if (record.size() > append_log::kMaxRecordBytes) return fail(ErrorCode::kInvalid, "a record is too long for " + path_);
+      if (record.size() > append_log::kMaxRecordBytes)
+        return fail(ErrorCode::kInvalid, "a record is too long for " + path_);
       append_log::append_record(content, record, content.size());
     }
     TRY(replace_file(path_, content, 0600));
@@ -168,7 +171,9 @@ class SystemDisk final : public Disk {
     return std::make_unique<FileLog>(path, std::move(fd), std::move(parsed->records), parsed->valid_bytes);
   }
 
-  Result<Bytes> read_file(const std::string& path, std::size_t limit_bytes) override { return read_whole(path, limit_bytes); }
+  Result<Bytes> read_file(const std::string& path, std::size_t limit_bytes) override {
+    return read_whole(path, limit_bytes);
+  }
   Result<> write_file(const std::string& path, BytesView content, unsigned mode) override {
     return replace_file(path, content, mode);
   }

@@ -123,7 +123,8 @@ Result<pid_t> spawn(const ProcessOptions& options, int in, int out, int err) {
   posix_spawnattr_setsigmask(&settings.attributes, &none);
   posix_spawnattr_setsigdefault(&settings.attributes, &all);
   posix_spawnattr_setpgroup(&settings.attributes, 0);
-  posix_spawnattr_setflags(&settings.attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setflags(&settings.attributes,
+                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 
   std::vector<std::string> environment = environment_with(options.extra_env);
   std::vector<std::string> arguments = options.argv;
@@ -140,7 +141,8 @@ Result<pid_t> spawn(const ProcessOptions& options, int in, int out, int err) {
   return pid;
 }
 
-// Reads what is there, at most 1 MiB so that a child that never stops writing meets its deadline. False at the end of the pipe.
+// Reads what is there, at most 1 MiB so that a child that never stops writing meets its deadline. False at the end of
+// the pipe.
 bool drain(int fd, std::string& into, std::size_t limit) {
   std::array<char, 16384> buffer{};
   for (int round = 0; round < 64; ++round) {
@@ -165,7 +167,8 @@ int wait_for(pid_t pid) {
 }  // namespace
 
 Result<ProcessResult> run_process(const ProcessOptions& options) {
-  if (options.argv.empty() || options.argv[0].empty()) return fail(ErrorCode::kInvalid, "a process needs a program name");
+  if (options.argv.empty() || options.argv[0].empty())
+    return fail(ErrorCode::kInvalid, "a process needs a program name");
   TRY_ASSIGN(auto input, make_input(options.input));
   TRY_ASSIGN(auto out, make_pipe());
   TRY_ASSIGN(auto err, make_pipe());
@@ -174,7 +177,8 @@ Result<ProcessResult> run_process(const ProcessOptions& options) {
   err.write.reset();
   input.reset();
 
-  // The pid cannot be reused before our waitpid. Without pidfd_open (Linux < 5.3, some sandboxes) the poll below ticks instead.
+  // The pid cannot be reused before our waitpid. Without pidfd_open (Linux < 5.3, some sandboxes) the poll below ticks
+  // instead.
   const Fd exited(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   const Instant deadline = system_clock().now() + options.timeout;
   ProcessResult result;
@@ -200,8 +204,9 @@ Result<ProcessResult> run_process(const ProcessOptions& options) {
   if (out_open) (void)drain(out.read.get(), result.out, options.output_limit_bytes);
   if (err_open) (void)drain(err.read.get(), result.err, options.output_limit_bytes);
   if (timed_out)
-    return fail(ErrorCode::kTimeout, fmt::format("{} did not end within {} ms and was killed", options.argv[0],
-                                                 std::chrono::duration_cast<std::chrono::milliseconds>(options.timeout).count()));
+    return fail(ErrorCode::kTimeout,
+                fmt::format("{} did not end within {} ms and was killed", options.argv[0],
+                            std::chrono::duration_cast<std::chrono::milliseconds>(options.timeout).count()));
   return result;
 }
 

@@ -218,7 +218,8 @@ Task<Result<std::unique_ptr<ByteStream>>> connect_tcp(std::string host, std::uin
 
 Task<Result<std::unique_ptr<ByteStream>>> connect_unix(std::string path) {
   if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path))
-    co_return fail(ErrorCode::kInvalid, fmt::format("a Unix socket path has 1 to {} bytes: {}", sizeof(sockaddr_un::sun_path) - 1, path));
+    co_return fail(ErrorCode::kInvalid,
+                   fmt::format("a Unix socket path has 1 to {} bytes: {}", sizeof(sockaddr_un::sun_path) - 1, path));
   net::local::stream_protocol::endpoint endpoint(path);
   auto attempt = connect_endpoint<net::local::stream_protocol>(endpoint, "connecting to " + path);
   co_return co_await std::move(attempt);
@@ -241,7 +242,8 @@ Result<std::unique_ptr<ByteStream>> adopt_descriptor(Executor executor, int fd) 
   ignore_sigpipe();
   net::posix::stream_descriptor descriptor(executor);
   descriptor.assign(fd, error);
-  if (error) return fail(ErrorCode::kUnsupported, fmt::format("descriptor {} cannot be waited for: {}", fd, error.message()));
+  if (error)
+    return fail(ErrorCode::kUnsupported, fmt::format("descriptor {} cannot be waited for: {}", fd, error.message()));
   return std::make_unique<AsioStream<net::posix::stream_descriptor>>(std::move(descriptor));
 }
 

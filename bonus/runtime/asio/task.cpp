@@ -40,7 +40,8 @@ void log_escape(const std::string& name, const std::exception_ptr& failure) {
     std::rethrow_exception(failure);
   } catch (const boost::system::system_error& e) {
     // What Asio throws out of a co_await in a stopped task: the normal end of it.
-    if (e.code() != net::error::operation_aborted) log::error("runtime", "task_failed", {{"task", name}, {"error", e.what()}});
+    if (e.code() != net::error::operation_aborted)
+      log::error("runtime", "task_failed", {{"task", name}, {"error", e.what()}});
   } catch (const std::exception& e) {
     log::error("runtime", "task_failed", {{"task", name}, {"error", e.what()}});
   } catch (...) {
@@ -53,9 +54,9 @@ struct TaskGroup::State {
   explicit State(Executor e) : executor(std::move(e)) {}
   const Executor executor;
   mutable std::mutex mutex;
-  bool stopped = false;                                            // guarded by mutex, as all below
+  bool stopped = false;  // guarded by mutex, as all below
   std::uint64_t next_id = 0;
-  std::map<std::uint64_t, std::shared_ptr<Entry>> entries;         // shared with posted cancellations
+  std::map<std::uint64_t, std::shared_ptr<Entry>> entries;  // shared with posted cancellations
   std::map<std::uint64_t, std::function<void()>> joiners;
 
   void finished(std::uint64_t id) {
@@ -89,7 +90,8 @@ void TaskGroup::spawn(std::string name, Task<> task) {
     id = state_->next_id++;
     state_->entries.emplace(id, entry);
   }
-  // Connecting the slot and starting happen on the strand; a stop() that comes in between leaves its mark in `cancelled`.
+  // Connecting the slot and starting happen on the strand; a stop() that comes in between leaves its mark in
+  // `cancelled`.
   auto start = [state = state_, entry, id, task = std::move(task)]() mutable {
     if (entry->cancelled) {
       state->finished(id);
