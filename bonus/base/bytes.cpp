@@ -49,8 +49,7 @@ Result<Bytes> from_hex(std::string_view text) {
     const int high = digit_value(text[i]);
     const int low = digit_value(text[i + 1]);
     if (high < 0 || low < 0) {
-      return fail(ErrorCode::kInvalid,
-                  fmt::format("not a hexadecimal digit at position {}", high < 0 ? i : i + 1));
+      return fail(ErrorCode::kInvalid, fmt::format("not a hexadecimal digit at position {}", high < 0 ? i : i + 1));
     }
     out.push_back(static_cast<std::uint8_t>(high << 4 | low));
   }

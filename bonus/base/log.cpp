@@ -22,10 +22,14 @@ struct State {
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::kDebug: return spdlog::level::debug;
-    case Level::kInfo: return spdlog::level::info;
-    case Level::kWarn: return spdlog::level::warn;
-    case Level::kError: return spdlog::level::err;
+    case Level::kDebug:
+      return spdlog::level::debug;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kWarn:
+      return spdlog::level::warn;
+    case Level::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -111,8 +115,8 @@ void configure(const Options& options) {
     return;
   }
   try {
-    state() = make(options,
-                   std::make_shared<spdlog::sinks::rotating_file_sink_mt>(options.file, kFileBytes, kFilesKept - 1));
+    state() =
+        make(options, std::make_shared<spdlog::sinks::rotating_file_sink_mt>(options.file, kFileBytes, kFilesKept - 1));
   } catch (const std::exception& error) {
     state() = make(options, std::make_shared<spdlog::sinks::stderr_sink_mt>());
     warn("log", "file_unusable", {{"file", options.file}, {"error", error.what()}, {"instead", "standard error"}});

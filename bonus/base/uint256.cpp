@@ -69,7 +69,8 @@ Limb divide_3by2(Limb u2, Limb u1, Limb u0, Limb d1, Limb d0, Limb v) {
     --q;
     r += join(d1, d0);
   }
-  if (r >= join(d1, d0)) [[unlikely]] ++q;
+  if (r >= join(d1, d0)) [[unlikely]]
+    ++q;
   return q;
 }
 

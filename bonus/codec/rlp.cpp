@@ -62,8 +62,8 @@ Result<Item> peek(BytesView in) {
     item.length = length;
   }
   if (item.length > in.size() - item.header) {
-    return bad(fmt::format("item of {} bytes is longer than the {} bytes that follow", item.length,
-                           in.size() - item.header));
+    return bad(
+        fmt::format("item of {} bytes is longer than the {} bytes that follow", item.length, in.size() - item.header));
   }
   if (!item.list && item.length == 1 && in[item.header] < kShortString) return bad("single byte has a needless prefix");
   return item;
