@@ -1,6 +1,7 @@
 // Solidity contract ABI (docs.soliditylang.org, "Contract ABI Specification"), strict decoding.
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,7 +31,9 @@ using Values = std::vector<Value>;  ///< Tuple members or array elements.
 struct Value {
   std::variant<uint256, Bytes, std::string, Values> v;
   Value(const uint256& x) : v(x) {}              // NOLINT(google-explicit-constructor)
-  Value(std::uint64_t x) : v(uint256(x)) {}      // NOLINT(google-explicit-constructor)
+  template <std::unsigned_integral T>
+    requires(!std::same_as<T, bool>)
+  Value(T x) : v(uint256(x)) {}                  // NOLINT(google-explicit-constructor): any unsigned width but bool
   Value(bool x) : v(uint256(x ? 1u : 0u)) {}     // NOLINT(google-explicit-constructor)
   Value(Bytes x) : v(std::move(x)) {}            // NOLINT(google-explicit-constructor)
   Value(std::string x) : v(std::move(x)) {}      // NOLINT(google-explicit-constructor)
@@ -52,7 +55,9 @@ struct Value {
 
 /// Encodes the members of a tuple type (function arguments, return values, event data). kInvalid when a value does not fit its type.
 [[nodiscard]] Result<Bytes> encode(const Type& tuple, const Values& values);
-/// Strict: padding must be zero, offsets inside, lengths within the input; at most `max_elements` values in all.
+/// Strict mode of the specification: padding is zero, integers fit their type, tails follow each other in order without
+/// gaps or overlaps and end where the input ends; at most `max_elements` values in all. kInvalid names the place.
+/// address yields Bytes of 20, bytesN Bytes of N, integers and bool a uint256 (intN as two's complement).
 [[nodiscard]] Result<Values> decode(const Type& tuple, BytesView data, std::size_t max_elements = 65536);
 
 /// First 4 bytes of keccak256("name(type,...)").

@@ -46,14 +46,14 @@ TEST_F(DiskTest, RecordsComeBackInOrder) {
     ASSERT_TRUE((*log)->sync());
     ASSERT_TRUE((*log)->append(text("three")));
   }
-  EXPECT_EQ(reopen(), (std::vector{text("one"), Bytes{}, text("three")}));
+  EXPECT_EQ(reopen(), (std::vector<Bytes>{text("one"), Bytes{}, text("three")}));
   {
     auto log = system_disk().open_log(path_);
     ASSERT_TRUE((*log)->rewrite({text("three")}));
     ASSERT_TRUE((*log)->append(text("four")));
     ASSERT_TRUE((*log)->sync());
   }
-  EXPECT_EQ(reopen(), (std::vector{text("three"), text("four")}));
+  EXPECT_EQ(reopen(), (std::vector<Bytes>{text("three"), text("four")}));
 }
 
 TEST_F(DiskTest, EveryTornTailIsCutAndWritingGoesOn) {
@@ -63,11 +63,11 @@ TEST_F(DiskTest, EveryTornTailIsCutAndWritingGoesOn) {
   append_log::append_record(whole, text("torn by a crash"), kept);
   for (std::size_t size = kept; size < whole.size(); ++size) {
     ASSERT_TRUE(system_disk().write_file(path_, BytesView(whole).first(size)));
-    ASSERT_EQ(reopen(), (std::vector{text("kept")})) << size;
+    ASSERT_EQ(reopen(), (std::vector<Bytes>{text("kept")})) << size;
     auto log = system_disk().open_log(path_);
     ASSERT_TRUE((*log)->append(text("after")));
     log->reset();
-    ASSERT_EQ(reopen(), (std::vector{text("kept"), text("after")})) << size;
+    ASSERT_EQ(reopen(), (std::vector<Bytes>{text("kept"), text("after")})) << size;
   }
   whole.resize(whole.size() + 4096, 0);  // a file that was extended but whose data never arrived
   ASSERT_TRUE(system_disk().write_file(path_, whole));
