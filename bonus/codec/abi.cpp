@@ -19,11 +19,16 @@ std::size_t padded(std::size_t size) { return (size + kWord - 1) / kWord * kWord
 /// The same rule for both directions: the value is in the range of its type.
 bool in_range(const Type& type, const uint256& value) {
   switch (type.kind) {
-    case Type::Kind::kBool: return value <= uint256(1U);
-    case Type::Kind::kAddress: return value.bit_length() <= 160;
-    case Type::Kind::kUint: return value.bit_length() <= type.size;
-    case Type::Kind::kInt: return sign_extend(uint256(type.size / 8 - 1), value) == value;
-    default: return false;
+    case Type::Kind::kBool:
+      return value <= uint256(1U);
+    case Type::Kind::kAddress:
+      return value.bit_length() <= 160;
+    case Type::Kind::kUint:
+      return value.bit_length() <= type.size;
+    case Type::Kind::kInt:
+      return sign_extend(uint256(type.size / 8 - 1), value) == value;
+    default:
+      return false;
   }
 }
 
@@ -124,7 +129,8 @@ Result<> put_value(Bytes& out, const Type& type, const Value& value) {
                                                                        : items->size();
       return put_members(out, Members(type, count), *items);
     }
-    default: return put_word(out, type, value);
+    default:
+      return put_word(out, type, value);
   }
 }
 

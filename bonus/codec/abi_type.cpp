@@ -16,16 +16,24 @@ constexpr std::size_t kMaxStaticWords = 65536;  ///< 2 MiB: no honest type is la
 
 std::string_view prefix_of(Type::Kind kind) {
   switch (kind) {
-    case Type::Kind::kUint: return "uint";
-    case Type::Kind::kInt: return "int";
-    case Type::Kind::kAddress: return "address";
-    case Type::Kind::kBool: return "bool";
-    case Type::Kind::kFixedBytes: return "bytes";
-    case Type::Kind::kBytes: return "bytes";
-    case Type::Kind::kString: return "string";
+    case Type::Kind::kUint:
+      return "uint";
+    case Type::Kind::kInt:
+      return "int";
+    case Type::Kind::kAddress:
+      return "address";
+    case Type::Kind::kBool:
+      return "bool";
+    case Type::Kind::kFixedBytes:
+      return "bytes";
+    case Type::Kind::kBytes:
+      return "bytes";
+    case Type::Kind::kString:
+      return "string";
     case Type::Kind::kTuple:
     case Type::Kind::kArray:
-    case Type::Kind::kFixedArray: return "";
+    case Type::Kind::kFixedArray:
+      return "";
   }
   return "";
 }
@@ -137,7 +145,7 @@ class Parser {
     }
     if (peek() != ']') return bad("']' expected");
     ++at_;
-    if (element.kind == Type::Kind::kTuple && element.inner.empty()) return bad("array of empty tuples");
+    if (detail::head_words(element) == 0) return bad("array of elements without a size");
     out.inner.push_back(std::move(element));
     if (detail::head_words(out) > kMaxStaticWords) return bad("type is too large");
     return out;
@@ -158,8 +166,10 @@ std::size_t static_words(const Type& type) {
       for (const Type& member : type.inner) sum += head_words(member);
       return sum;
     }
-    case Type::Kind::kFixedArray: return type.size * head_words(type.inner[0]);
-    default: return 1;
+    case Type::Kind::kFixedArray:
+      return type.size * head_words(type.inner[0]);
+    default:
+      return 1;
   }
 }
 
@@ -171,10 +181,13 @@ bool Type::dynamic() const {
   switch (kind) {
     case Kind::kBytes:
     case Kind::kString:
-    case Kind::kArray: return true;
+    case Kind::kArray:
+      return true;
     case Kind::kTuple:
-    case Kind::kFixedArray: return std::ranges::any_of(inner, [](const Type& t) { return t.dynamic(); });
-    default: return false;
+    case Kind::kFixedArray:
+      return std::ranges::any_of(inner, [](const Type& t) { return t.dynamic(); });
+    default:
+      return false;
   }
 }
 
@@ -182,7 +195,8 @@ std::string Type::to_string() const {
   switch (kind) {
     case Kind::kUint:
     case Kind::kInt:
-    case Kind::kFixedBytes: return fmt::format("{}{}", prefix_of(kind), size);
+    case Kind::kFixedBytes:
+      return fmt::format("{}{}", prefix_of(kind), size);
     case Kind::kTuple: {
       std::string out = "(";
       for (const Type& member : inner) {
@@ -191,9 +205,12 @@ std::string Type::to_string() const {
       }
       return out + ')';
     }
-    case Kind::kArray: return inner[0].to_string() + "[]";
-    case Kind::kFixedArray: return fmt::format("{}[{}]", inner[0].to_string(), size);
-    default: return std::string(prefix_of(kind));
+    case Kind::kArray:
+      return inner[0].to_string() + "[]";
+    case Kind::kFixedArray:
+      return fmt::format("{}[{}]", inner[0].to_string(), size);
+    default:
+      return std::string(prefix_of(kind));
   }
 }
 

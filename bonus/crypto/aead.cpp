@@ -62,11 +62,13 @@ Bytes seal(Aead algorithm, const Hash32& key, BytesView nonce, BytesView aad, By
   Bytes out(plaintext.size() + kTag);
   bool worked = false;
   switch (algorithm) {
-    case Aead::kAes256Gcm: worked = gcm_seal(key, nonce, aad, plaintext, out.data()); break;
+    case Aead::kAes256Gcm:
+      worked = gcm_seal(key, nonce, aad, plaintext, out.data());
+      break;
     case Aead::kChaCha20Poly1305:
-      worked = crypto_aead_chacha20poly1305_ietf_encrypt(out.data(), nullptr, plaintext.data(), plaintext.size(),
-                                                         aad.data(), aad.size(), nullptr, nonce.data(),
-                                                         key.bytes.data()) == 0;
+      worked =
+          crypto_aead_chacha20poly1305_ietf_encrypt(out.data(), nullptr, plaintext.data(), plaintext.size(), aad.data(),
+                                                    aad.size(), nullptr, nonce.data(), key.bytes.data()) == 0;
       break;
     case Aead::kXChaCha20Poly1305:
       worked = crypto_aead_xchacha20poly1305_ietf_encrypt(out.data(), nullptr, plaintext.data(), plaintext.size(),
@@ -92,21 +94,24 @@ Result<Bytes> open(Aead algorithm, const Hash32& key, BytesView nonce, BytesView
   Bytes out(ciphertext.size() - kTag);
   bool worked = false;
   switch (algorithm) {
-    case Aead::kAes256Gcm: worked = gcm_open(key, nonce, aad, ciphertext, out); break;
+    case Aead::kAes256Gcm:
+      worked = gcm_open(key, nonce, aad, ciphertext, out);
+      break;
     case Aead::kChaCha20Poly1305:
-      worked = crypto_aead_chacha20poly1305_ietf_decrypt(out.data(), nullptr, nullptr, ciphertext.data(),
-                                                         ciphertext.size(), aad.data(), aad.size(), nonce.data(),
-                                                         key.bytes.data()) == 0;
+      worked =
+          crypto_aead_chacha20poly1305_ietf_decrypt(out.data(), nullptr, nullptr, ciphertext.data(), ciphertext.size(),
+                                                    aad.data(), aad.size(), nonce.data(), key.bytes.data()) == 0;
       break;
     case Aead::kXChaCha20Poly1305:
-      worked = crypto_aead_xchacha20poly1305_ietf_decrypt(out.data(), nullptr, nullptr, ciphertext.data(),
-                                                          ciphertext.size(), aad.data(), aad.size(), nonce.data(),
-                                                          key.bytes.data()) == 0;
+      worked =
+          crypto_aead_xchacha20poly1305_ietf_decrypt(out.data(), nullptr, nullptr, ciphertext.data(), ciphertext.size(),
+                                                     aad.data(), aad.size(), nonce.data(), key.bytes.data()) == 0;
       break;
   }
   if (!worked) {
     detail::wipe(out.data(), out.size());
-    return fail(ErrorCode::kCorrupt, "ciphertext was changed, or the key, nonce or associated data is not the right one");
+    return fail(ErrorCode::kCorrupt,
+                "ciphertext was changed, or the key, nonce or associated data is not the right one");
   }
   return out;
 }

@@ -79,7 +79,8 @@ Result<Address> secp256k1_recover(const Hash32& digest, const Secp256k1Signature
   std::ranges::copy(signature.r.bytes, compact.begin());
   std::ranges::copy(signature.s.bytes, compact.begin() + 32);
   secp256k1_ecdsa_recoverable_signature parsed;
-  if (secp256k1_ecdsa_recoverable_signature_parse_compact(context(), &parsed, compact.data(), signature.recovery) != 1) {
+  if (secp256k1_ecdsa_recoverable_signature_parse_compact(context(), &parsed, compact.data(), signature.recovery) !=
+      1) {
     return fail(ErrorCode::kInvalid, "signature has r not below the group order");
   }
   secp256k1_pubkey point;
@@ -90,9 +91,10 @@ Result<Address> secp256k1_recover(const Hash32& digest, const Secp256k1Signature
 }
 
 Hash32 personal_message_hash(BytesView message) {
-  const std::string prefix = fmt::format("\x19"
-                                         "Ethereum Signed Message:\n{}",
-                                         message.size());
+  const std::string prefix = fmt::format(
+      "\x19"
+      "Ethereum Signed Message:\n{}",
+      message.size());
   return keccak256(as_bytes(prefix), message);
 }
 
@@ -107,7 +109,8 @@ std::string to_checksum(const Address& address) {
 }
 
 Result<Address> parse_address(std::string_view text) {
-  if (!text.starts_with("0x") && !text.starts_with("0X")) return fail(ErrorCode::kInvalid, "address must begin with 0x");
+  if (!text.starts_with("0x") && !text.starts_with("0X"))
+    return fail(ErrorCode::kInvalid, "address must begin with 0x");
   const std::string_view digits = text.substr(2);
   if (digits.size() != 40) {
     return fail(ErrorCode::kInvalid, fmt::format("address must have 40 hexadecimal digits, not {}", digits.size()));
