@@ -35,7 +35,8 @@ Result<T> named(Result<T> value, const char* field) {
 
 Result<> expect_hash(rlp::Decoder& d, const char* field, const Hash32& expected) {
   TRY_ASSIGN(const Hash32 value, named(d.fixed<Hash32>(), field));
-  if (value != expected) return fail(ErrorCode::kInvalid, fmt::format("header field {}: must be {}", field, to_hex0x(expected)));
+  if (value != expected)
+    return fail(ErrorCode::kInvalid, fmt::format("header field {}: must be {}", field, to_hex0x(expected)));
   return {};
 }
 

@@ -7,8 +7,8 @@
 
 namespace bonus::chain {
 
-/// Turns a decoded transaction into a shared one: by recovery, from the mempool (same hash: same object) or from a record
-/// of known senders. `index` is its place in the block.
+/// Turns a decoded transaction into a shared one: by recovery, from the mempool (same hash: same object) or from a
+/// record of known senders. `index` is its place in the block.
 using SenderSource = std::function<Result<TransactionPtr>(Transaction tx, const Hash32& hash, std::size_t index)>;
 
 /// Block::decode() with senders from `source`; the source is trusted.
@@ -18,7 +18,8 @@ using SenderSource = std::function<Result<TransactionPtr>(Transaction tx, const 
 /// Transactions inside rlp lists: type 0 as the list itself, others as a byte string (Ethereum's block body).
 [[nodiscard]] Bytes encode_in_list(const Transaction& tx);
 
-/// The transaction hash that block-level logs of `number` carry: keccak("bonus/system/v1" || number, 8 bytes big-endian).
+/// The transaction hash that block-level logs of `number` carry: keccak("bonus/system/v1" || number, 8 bytes
+/// big-endian).
 [[nodiscard]] Hash32 system_log_hash(std::uint64_t number);
 
 /// Adds the address and topics of a log to a bloom filter (Yellow Paper, 4.3.1).

@@ -1,4 +1,5 @@
-// Fixed hashes and values of the Prague header and of the BonusChain state (docs/formats/block.md, docs/formats/state.md).
+// Fixed hashes and values of the Prague header and of the BonusChain state (docs/formats/block.md,
+// docs/formats/state.md).
 #pragma once
 
 #include <array>
@@ -8,9 +9,7 @@
 namespace bonus::chain {
 
 namespace internal {
-consteval std::uint8_t hex_digit(char c) {
-  return static_cast<std::uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10);
-}
+consteval std::uint8_t hex_digit(char c) { return static_cast<std::uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10); }
 consteval Hash32 hash_literal(const char (&text)[65]) {
   Hash32 out;
   for (unsigned i = 0; i < 32; ++i)

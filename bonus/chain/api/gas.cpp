@@ -22,7 +22,9 @@ std::uint64_t intrinsic_gas(const Transaction& tx) {
   return gas;
 }
 
-std::uint64_t floor_gas(const Transaction& tx) { return kTransactionGas + kCalldataFloorTokenGas * calldata_tokens(tx); }
+std::uint64_t floor_gas(const Transaction& tx) {
+  return kTransactionGas + kCalldataFloorTokenGas * calldata_tokens(tx);
+}
 
 std::uint64_t minimum_gas(const Transaction& tx) { return std::max(intrinsic_gas(tx), floor_gas(tx)); }
 
@@ -47,26 +49,31 @@ Result<> check_static(const Transaction& tx, std::uint64_t chain_id, std::uint64
                 "only replay-protected (EIP-155) transactions allowed over RPC: sign with the chain id");
   }
   if (tx.chain_id != chain_id)
-    return fail(ErrorCode::kInvalid, fmt::format("invalid chain id for signer: have {} want {}", tx.chain_id, chain_id));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("invalid chain id for signer: have {} want {}", tx.chain_id, chain_id));
   if (!tx.to) {
-    return fail(ErrorCode::kUnsupported, "contract creation is not supported by this chain yet: it has native contracts only");
+    return fail(ErrorCode::kUnsupported,
+                "contract creation is not supported by this chain yet: it has native contracts only");
   }
   if (tx.max_priority_fee > tx.max_fee) {
-    return fail(ErrorCode::kInvalid, fmt::format("max priority fee per gas higher than max fee per gas: maxPriorityFeePerGas: {}, "
-                                                 "maxFeePerGas: {}",
-                                                 tx.max_priority_fee.to_decimal(), tx.max_fee.to_decimal()));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("max priority fee per gas higher than max fee per gas: maxPriorityFeePerGas: {}, "
+                            "maxFeePerGas: {}",
+                            tx.max_priority_fee.to_decimal(), tx.max_fee.to_decimal()));
   }
   uint256 cost;
   if (mul_overflows(uint256(tx.gas_limit), tx.max_fee, cost) || add_overflows(cost, tx.value, cost))
     return fail(ErrorCode::kInvalid, "gas limit times fee plus value exceeds 256 bits");
   if (tx.nonce == UINT64_MAX) return fail(ErrorCode::kInvalid, "nonce has max value");
   if (tx.gas_limit > block_gas_limit)
-    return fail(ErrorCode::kExhausted, fmt::format("exceeds block gas limit: {} above {}", tx.gas_limit, block_gas_limit));
+    return fail(ErrorCode::kExhausted,
+                fmt::format("exceeds block gas limit: {} above {}", tx.gas_limit, block_gas_limit));
   if (const std::uint64_t need = intrinsic_gas(tx); tx.gas_limit < need)
-    return fail(ErrorCode::kInvalid, fmt::format("intrinsic gas too low: gas {}, minimum needed {}", tx.gas_limit, need));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("intrinsic gas too low: gas {}, minimum needed {}", tx.gas_limit, need));
   if (const std::uint64_t need = floor_gas(tx); tx.gas_limit < need) {
-    return fail(ErrorCode::kInvalid, fmt::format("insufficient gas for floor data gas cost: gas {}, minimum needed {}",
-                                                 tx.gas_limit, need));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("insufficient gas for floor data gas cost: gas {}, minimum needed {}", tx.gas_limit, need));
   }
   return {};
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "bonus/chain/api/block_codec.hpp"
+#include "bonus/chain/api/gas.hpp"
 #include "bonus/chain/api/types.hpp"
 #include "bonus/codec/rlp.hpp"
 #include "bonus/crypto/hash.hpp"
@@ -132,7 +133,8 @@ Result<> decode_legacy(rlp::Decoder& d, Transaction& tx) {
     tx.signature.recovery = static_cast<std::uint8_t>(v.low64() - 27);
   } else {
     // v = 35 and 36 would mean chain id 0, which EIP-155 does not assign.
-    if (v < uint256(37)) return fail(ErrorCode::kInvalid, "transaction field v: not a value of EIP-155: " + v.to_decimal());
+    if (v < uint256(37))
+      return fail(ErrorCode::kInvalid, "transaction field v: not a value of EIP-155: " + v.to_decimal());
     const uint256 rest = v - uint256(35);
     const uint256 chain = rest >> 1;
     if (!chain.fits_u64()) return fail(ErrorCode::kInvalid, "transaction field v: chain id above 64 bits");
@@ -160,6 +162,10 @@ Result<> check_fields(const Transaction& tx) {
   if (tx.nonce == UINT64_MAX) return fail(ErrorCode::kInvalid, "nonce has max value");  // EIP-2681
   if (tx.max_priority_fee > tx.max_fee)
     return fail(ErrorCode::kInvalid, "max priority fee per gas higher than max fee per gas");
+  if (!tx.to && tx.data.size() > kMaxInitCodeBytes) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("max initcode size exceeded: code size {}, limit {}", tx.data.size(), kMaxInitCodeBytes));
+  }
   uint256 cost;
   if (mul_overflows(uint256(tx.gas_limit), tx.max_fee, cost))
     return fail(ErrorCode::kInvalid, "gas limit times fee exceeds 256 bits");
