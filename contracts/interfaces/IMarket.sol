@@ -12,7 +12,7 @@ interface IMarket {
 
     struct Prices {
         uint128 cpu;            // per milli-core and second
-        uint128 memory;         // per MiB and second
+        uint128 mem;            // per MiB and second ("memory" is a keyword)
         uint128 disk;           // per MiB and second
     }
 
@@ -150,6 +150,8 @@ interface IMarket {
     function leasesOfOrder(uint256 orderId) external view returns (Lease[] memory);
     /// Leases of a worker that have not ended; at most 256.
     function liveLeasesOf(address worker) external view returns (Lease[] memory);
+    /// Offers of a worker that it has not closed, suspended ones included; at most 16.
+    function offersOf(address worker) external view returns (Offer[] memory);
     /// What a running lease has accrued to now but not yet been paid, after the split.
     function accrued(uint256 leaseId) external view returns (uint256 worker, uint256 developer, uint256 foundation);
     function secondsLeft(uint256 orderId) external view returns (uint64);

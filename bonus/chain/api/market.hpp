@@ -126,6 +126,7 @@ namespace encode {
 [[nodiscard]] Bytes orders_of(const Address& user, std::uint64_t before, std::uint64_t limit);
 [[nodiscard]] Bytes leases_of_order(std::uint64_t order_id);
 [[nodiscard]] Bytes live_leases_of(const Address& worker);
+[[nodiscard]] Bytes offers_of(const Address& worker);
 [[nodiscard]] Bytes accrued(std::uint64_t lease_id);
 [[nodiscard]] Bytes seconds_left(std::uint64_t order_id);
 [[nodiscard]] Bytes register_node(const Ed25519PublicKey& key, const Ed25519Signature& signature, std::uint8_t tier,

@@ -53,6 +53,7 @@ constexpr FunctionText kMarketFunctions[] = {
     {Call::kOrdersOf, kView, "ordersOf(address,uint256,uint256)(" SOL_ORDER "[])"},
     {Call::kLeasesOfOrder, kView, "leasesOfOrder(uint256)(" SOL_LEASE "[])"},
     {Call::kLiveLeasesOf, kView, "liveLeasesOf(address)(" SOL_LEASE "[])"},
+    {Call::kOffersOf, kView, "offersOf(address)(" SOL_OFFER "[])"},
     {Call::kAccrued, kView, "accrued(uint256)(uint256,uint256,uint256)"},
     {Call::kSecondsLeft, kView, "secondsLeft(uint256)(uint64)"},
 };

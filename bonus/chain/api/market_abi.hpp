@@ -37,6 +37,7 @@ enum class Call : std::uint8_t {
   kOrdersOf,
   kLeasesOfOrder,
   kLiveLeasesOf,
+  kOffersOf,
   kAccrued,
   kSecondsLeft,
   // INodes

@@ -120,6 +120,7 @@ Bytes orders_of(const Address& user, std::uint64_t before, std::uint64_t limit) 
 }
 Bytes leases_of_order(std::uint64_t order_id) { return encode_call(Call::kLeasesOfOrder, {num(order_id)}); }
 Bytes live_leases_of(const Address& worker) { return encode_call(Call::kLiveLeasesOf, {abi::Value(worker)}); }
+Bytes offers_of(const Address& worker) { return encode_call(Call::kOffersOf, {abi::Value(worker)}); }
 Bytes accrued(std::uint64_t lease_id) { return encode_call(Call::kAccrued, {num(lease_id)}); }
 Bytes seconds_left(std::uint64_t order_id) { return encode_call(Call::kSecondsLeft, {num(order_id)}); }
 Bytes register_node(const Ed25519PublicKey& key, const Ed25519Signature& signature, std::uint8_t tier,
