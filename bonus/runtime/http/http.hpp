@@ -16,7 +16,7 @@ namespace bonus::runtime::http {
 /// Header names compare without case. Several values of one name are kept in order.
 class Headers {
  public:
-  void set(std::string_view name, std::string value);   ///< Replaces.
+  void set(std::string_view name, std::string value);  ///< Replaces.
   void add(std::string_view name, std::string value);
   void erase(std::string_view name);
   [[nodiscard]] std::optional<std::string> get(std::string_view name) const;  ///< The first value.
@@ -27,12 +27,12 @@ class Headers {
 };
 
 struct Request {
-  std::string method;                          ///< Upper case.
-  std::string target;                          ///< As sent: path and query, still percent-encoded.
-  std::string path;                            ///< Decoded path.
-  std::map<std::string, std::string> query;    ///< Decoded; the last of equal names.
+  std::string method;                        ///< Upper case.
+  std::string target;                        ///< As sent: path and query, still percent-encoded.
+  std::string path;                          ///< Decoded path.
+  std::map<std::string, std::string> query;  ///< Decoded; the last of equal names.
   Headers headers;
-  std::string peer;                            ///< "address:port" of the client.
+  std::string peer;  ///< "address:port" of the client.
 };
 
 class WebSocket {
@@ -73,41 +73,47 @@ class Exchange {
 };
 
 /// Text and JSON answers in one call; `status` as HTTP.
-[[nodiscard]] Task<Result<>> respond_text(Exchange& exchange, int status, std::string body, std::string content_type = "text/plain; charset=utf-8");
+[[nodiscard]] Task<Result<>> respond_text(Exchange& exchange, int status, std::string body,
+                                          std::string content_type = "text/plain; charset=utf-8");
 [[nodiscard]] Task<Result<>> respond_json(Exchange& exchange, int status, std::string body);
 
 using Handler = std::function<Task<>(Exchange&)>;
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;                      ///< 0: any free port, see Server::port().
+  std::uint16_t port = 0;  ///< 0: any free port, see Server::port().
   std::size_t max_connections = 1024;
   std::size_t max_header_bytes = 32 << 10;
   Duration idle_timeout = std::chrono::seconds(75);
-  std::string name;                            ///< For logs and metrics.
+  std::string name;  ///< For logs and metrics.
 };
 
-/// Accepts connections on `executor` and runs the handler as one coroutine per request, keep-alive included. A handler that
-/// returns without a response sends 500; one that throws is logged.
+/// Accepts connections on `executor` and runs the handler as one coroutine per request, keep-alive included. A handler
+/// that returns without a response sends 500; one that throws is logged.
 class Server {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<Server>> listen(Executor executor, ServerOptions options, Handler handler);
+  [[nodiscard]] static Result<std::unique_ptr<Server>> listen(Executor executor, ServerOptions options,
+                                                              Handler handler);
   virtual ~Server() = default;
   [[nodiscard]] virtual std::uint16_t port() const = 0;
-  /// Closes the listener and every connection.
+  /// Closes the listener and every connection, and cancels the handlers. Any thread; the Server's destructor calls it.
   virtual void stop() = 0;
+  /// Waits, after stop(), until the last handler has ended: what the handler borrows must live until then.
+  [[nodiscard]] virtual Task<> join() = 0;
 };
 
 struct ClientRequest {
   std::string method = "GET";
-  std::string url;                             ///< http://host:port/path?query; https is kUnsupported.
+  std::string url;  ///< http://host:port/path?query; https is kUnsupported.
   Headers headers;
   Bytes body;
-  /// Set instead of `body` for uploads of any length: fills the span, 0 at the end. Needs content_length.
+  /// Set instead of `body` for uploads of any length: fills the span, 0 at the end. Without content_length it is sent
+  /// chunked.
   std::function<Task<Result<std::size_t>>(std::span<std::uint8_t>)> body_source;
   std::optional<std::uint64_t> content_length;
-  Duration timeout = std::chrono::seconds(30); ///< Until the response's head; between reads of its body too.
-  std::string unix_socket;                     ///< Connect here instead of to the URL's host.
+  Duration timeout = std::chrono::seconds(
+      30);                  ///< Longest time without progress: connecting, each write, the response's head, each read.
+  std::string unix_socket;  ///< Connect here instead of to the URL's host.
 };
 
 class ClientResponse {
@@ -117,13 +123,34 @@ class ClientResponse {
   [[nodiscard]] virtual const Headers& headers() const = 0;
   [[nodiscard]] virtual Task<Result<std::size_t>> read(std::span<std::uint8_t> out) = 0;
   [[nodiscard]] Task<Result<Bytes>> read_all(std::size_t limit_bytes);
+  /// The raw connection behind a 101 response: what was read but not used comes first. Once; nothing else may be called
+  /// then.
+  [[nodiscard]] virtual std::unique_ptr<ByteStream> take_stream() = 0;
 };
+
+/// A request whose response may arrive while its body is still being written (proxies): one coroutine may write while
+/// another one waits for response() and reads it, both on the stream's executor.
+class ClientCall {
+ public:
+  virtual ~ClientCall() = default;
+  /// Body bytes, framed as the head said (Content-Length or chunked).
+  [[nodiscard]] virtual Task<Result<>> write(BytesView in) = 0;
+  [[nodiscard]] virtual Task<Result<>> finish() = 0;
+  /// Once.
+  [[nodiscard]] virtual Task<Result<std::unique_ptr<ClientResponse>>> response() = 0;
+};
+/// Sends the head of `request` over `stream`. `content_length` announces a body of that length, `body_source` (never
+/// called here) a chunked one; `body` is not looked at.
+[[nodiscard]] Task<Result<std::unique_ptr<ClientCall>>> open_call(std::unique_ptr<ByteStream> stream,
+                                                                  ClientRequest request);
 
 /// One request on its own connection. Redirects are not followed.
 [[nodiscard]] Task<Result<std::unique_ptr<ClientResponse>>> send(ClientRequest request);
 /// A client request over a stream that the caller opened (proxying through a tunnel).
-[[nodiscard]] Task<Result<std::unique_ptr<ClientResponse>>> send_over(std::unique_ptr<ByteStream> stream, ClientRequest request);
-[[nodiscard]] Task<Result<std::unique_ptr<WebSocket>>> connect_websocket(std::string url, Headers headers, std::size_t message_limit_bytes);
+[[nodiscard]] Task<Result<std::unique_ptr<ClientResponse>>> send_over(std::unique_ptr<ByteStream> stream,
+                                                                      ClientRequest request);
+[[nodiscard]] Task<Result<std::unique_ptr<WebSocket>>> connect_websocket(std::string url, Headers headers,
+                                                                         std::size_t message_limit_bytes);
 
 /// For command-line programs: runs one request to its end on this thread.
 struct SimpleResponse {
