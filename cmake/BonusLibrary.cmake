@@ -6,7 +6,7 @@
 set_property(GLOBAL PROPERTY BONUS_LAYER_LIST
   base=0 crypto=1 codec=1 runtime=2 runtime/sim=3 runtime/asio=3 runtime/http=4
   chain/api=5 net/api=5 storage/api=5 compute/api=5
-  chain/=6 net/=6 storage/=6 compute/=6 market=8 node=9 apps=10 bench=10)
+  chain/=6 net/=6 storage/=6 compute/=6 market=8 node/testing=8 node=9 apps=10 bench=10)
 
 function(bonus_layer folder out)
   get_property(layers GLOBAL PROPERTY BONUS_LAYER_LIST)

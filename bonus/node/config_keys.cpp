@@ -1,0 +1,419 @@
+// Every key of the configuration: its default, its meaning and its check.
+#include "bonus/node/config_keys.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "bonus/base/parse.hpp"
+#include "bonus/crypto/keys.hpp"
+
+namespace bonus::node::config_internal {
+namespace {
+
+Result<std::string> text_of(const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value.v)) return *text;
+  return fail(ErrorCode::kInvalid, "expected a string in quotes");
+}
+Result<> set_text(std::string& out, const Value& value) {
+  TRY_ASSIGN(out, text_of(value));
+  return {};
+}
+Result<> set_bool(bool& out, const Value& value) {
+  const auto* flag = std::get_if<bool>(&value.v);
+  if (flag == nullptr) return fail(ErrorCode::kInvalid, "expected true or false");
+  out = *flag;
+  return {};
+}
+Result<> set_path(std::string& out, const Context& context, const Value& value) {
+  TRY_ASSIGN(const auto text, text_of(value));
+  if (text.find('\0') != std::string::npos) return fail(ErrorCode::kInvalid, "a path contains no NUL");
+  if (text.empty() || context.base_dir.empty()) {
+    out = text;
+  } else {
+    out = (std::filesystem::path(context.base_dir) / text).lexically_normal().string();
+  }
+  return {};
+}
+Result<> set_number(std::uint64_t& out, const Value& value, std::uint64_t low, std::uint64_t high) {
+  const auto* number = std::get_if<std::int64_t>(&value.v);
+  if (number == nullptr) return fail(ErrorCode::kInvalid, "expected a whole number");
+  if (*number < 0 || static_cast<std::uint64_t>(*number) < low || static_cast<std::uint64_t>(*number) > high)
+    return fail(ErrorCode::kInvalid, fmt::format("{} is outside {}..{}", *number, low, high));
+  out = static_cast<std::uint64_t>(*number);
+  return {};
+}
+Result<> set_size(std::uint64_t& out, const Value& value, std::uint64_t low) {
+  if (const auto* number = std::get_if<std::int64_t>(&value.v); number != nullptr && *number >= 0) {
+    out = static_cast<std::uint64_t>(*number);
+  } else {
+    TRY_ASSIGN(const auto text, text_of(value));
+    TRY_ASSIGN(out, parse_size(text));
+  }
+  if (out < low) return fail(ErrorCode::kInvalid, fmt::format("at least {} bytes are needed", low));
+  return {};
+}
+Result<> set_mebibytes(std::uint32_t& out, const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value.v); text != nullptr && *text == "auto") {
+    out = 0;
+    return {};
+  }
+  std::uint64_t bytes = 0;
+  if (auto set = set_size(bytes, value, 1 << 20); !set) return set;
+  if ((bytes >> 20) > UINT32_MAX) return fail(ErrorCode::kInvalid, "the size is too large");
+  out = static_cast<std::uint32_t>(bytes >> 20);
+  return {};
+}
+Result<> set_cpu(std::uint32_t& out, const Value& value) {
+  std::string text;
+  if (const auto* number = std::get_if<std::int64_t>(&value.v)) {
+    text = std::to_string(*number);
+  } else if (const auto* real = std::get_if<double>(&value.v)) {
+    text = fmt::format("{}", *real);
+  } else {
+    TRY_ASSIGN(text, text_of(value));
+  }
+  if (text == "auto") {
+    out = 0;
+    return {};
+  }
+  TRY_ASSIGN(const auto cpu, parse_cpu(text));
+  out = cpu.value;
+  return {};
+}
+Result<> set_bnc(uint256& out, const Value& value) {
+  if (const auto* number = std::get_if<std::int64_t>(&value.v); number != nullptr && *number >= 0) {
+    TRY_ASSIGN(out, parse_bnc(std::to_string(*number)));
+    return {};
+  }
+  if (std::holds_alternative<double>(value.v))
+    return fail(ErrorCode::kInvalid,
+                "write the amount in quotes, such as \"0.25\": money is never a floating-point number");
+  TRY_ASSIGN(const auto text, text_of(value));
+  TRY_ASSIGN(out, parse_bnc(text));
+  return {};
+}
+Result<> check_host_port(std::string_view text) {
+  TRY_ASSIGN(const auto address, parse_listen(text));
+  if (address.port == 0) return fail(ErrorCode::kInvalid, fmt::format("\"{}\" needs a port other than 0", text));
+  return {};
+}
+Result<> set_listen(ListenAddress& out, std::string_view key, const Value& value) {
+  TRY_ASSIGN(const auto text, text_of(value));
+  out = {};
+  if (!text.empty()) {
+    TRY_ASSIGN(out, parse_listen(text));
+  }
+  out.key = key;
+  return {};
+}
+Result<> set_list(std::vector<std::string>& out, const Value& value) {
+  const auto* list = std::get_if<Value::List>(&value.v);
+  if (list == nullptr) return fail(ErrorCode::kInvalid, "expected a list such as [\"a\", \"b\"]");
+  if (list->size() > 256) return fail(ErrorCode::kInvalid, "at most 256 entries");
+  out.clear();
+  for (const auto& item : *list) {
+    TRY_ASSIGN(out.emplace_back(), text_of(item));
+  }
+  return {};
+}
+Result<> set_roles(Config& config, const Value& value) {
+  std::vector<std::string> roles;
+  if (auto set = set_list(roles, value); !set) return set;
+  config.node.bookkeeper = config.node.worker = config.node.gateway = false;
+  for (const auto& role : roles) {
+    if (role == "bookkeeper") {
+      config.node.bookkeeper = true;
+    } else if (role == "worker") {
+      config.node.worker = true;
+    } else if (role == "gateway") {
+      config.node.gateway = true;
+    } else {
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("\"{}\" is not a role: \"bookkeeper\", \"worker\", \"gateway\"", role));
+    }
+  }
+  return {};
+}
+Result<> set_peers(std::vector<ConfigPeer>& out, const Value& value) {
+  const auto* list = std::get_if<Value::List>(&value.v);
+  if (list == nullptr) return fail(ErrorCode::kInvalid, "expected a list of {key = \"...\", endpoint = \"host:port\"}");
+  if (list->size() > 1024) return fail(ErrorCode::kInvalid, "at most 1024 peers");
+  out.clear();
+  for (const auto& item : *list) {
+    const auto* table = std::get_if<Value::Table>(&item.v);
+    if (table == nullptr)
+      return fail(ErrorCode::kInvalid, "a peer is written {key = \"...\", endpoint = \"host:port\"}");
+    std::string key, endpoint, id;
+    for (const auto& [name, field] : *table) {
+      if (name == "key") {
+        TRY_ASSIGN(key, text_of(field));
+      } else if (name == "endpoint") {
+        TRY_ASSIGN(endpoint, text_of(field));
+      } else if (name == "id") {
+        TRY_ASSIGN(id, text_of(field));
+      } else {
+        return fail(ErrorCode::kInvalid, fmt::format("a peer has no \"{}\"; known are key, endpoint and id", name));
+      }
+    }
+    ConfigPeer peer;
+    auto parsed = fixed_from_hex<Ed25519PublicKey>(key);
+    if (!parsed) return fail(ErrorCode::kInvalid, "a peer's key is its Ed25519 public key, 64 hexadecimal digits");
+    peer.key = *parsed;
+    if (auto good = check_host_port(endpoint); !good) return good;
+    peer.endpoint = endpoint;
+    if (!id.empty()) {
+      auto wanted = fixed_from_hex<NodeId>(id);
+      if (!wanted || *wanted != crypto::node_id(peer.key))
+        return fail(ErrorCode::kInvalid, fmt::format("the peer's id {} does not belong to its key", id));
+    }
+    out.push_back(std::move(peer));
+  }
+  return {};
+}
+Result<> set_tier(std::uint8_t& out, const Value& value) {
+  TRY_ASSIGN(const auto text, text_of(value));
+  constexpr std::array<std::string_view, 3> kTiers{"lite", "normal", "super"};
+  const auto found = std::ranges::find(kTiers, text);
+  if (found == kTiers.end())
+    return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not a tier: \"lite\", \"normal\", \"super\"", text));
+  out = static_cast<std::uint8_t>(found - kTiers.begin());
+  return {};
+}
+Result<> set_region(std::string& out, const Value& value) {
+  TRY_ASSIGN(const auto text, text_of(value));
+  if (text.size() > 32 ||
+      !std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }))
+    return fail(ErrorCode::kInvalid, "a region has at most 32 of a-z, 0-9 and -");
+  out = text;
+  return {};
+}
+Result<> set_runtimes(std::uint8_t& out, const Value& value) {
+  std::vector<std::string> names;
+  if (auto set = set_list(names, value); !set) return set;
+  out = 0;
+  for (const auto& name : names) {
+    if (name != "runc")
+      return fail(ErrorCode::kInvalid, fmt::format("this version knows the runtime \"runc\", not \"{}\"", name));
+    out = 1;
+  }
+  if (out == 0) return fail(ErrorCode::kInvalid, "name at least one runtime");
+  return {};
+}
+Result<> set_level(log::Level& out, const Value& value) {
+  TRY_ASSIGN(const auto text, text_of(value));
+  auto level = log::parse_level(text);
+  if (!level) return fail(std::move(level).error());
+  out = *level;
+  return {};
+}
+Result<> set_subnet(std::string& out, const Value& value) {
+  TRY_ASSIGN(const auto text, text_of(value));
+  unsigned a = 0, b = 0, c = 0, d = 0, bits = 0;
+  char rest = 0;
+  // NOLINTNEXTLINE(cert-err34-c): the ranges are checked below
+  if (std::sscanf(text.c_str(), "%3u.%3u.%3u.%3u/%2u%c", &a, &b, &c, &d, &bits, &rest) != 5 || a > 255 || b > 255 ||
+      c > 255 || d > 255 || bits < 16 || bits > 28)
+    return fail(ErrorCode::kInvalid,
+                fmt::format("\"{}\" is not an IPv4 subnet such as \"10.88.0.0/16\" (/16 to /28)", text));
+  out = text;
+  return {};
+}
+
+using C = Context;
+using V = Value;
+constexpr std::string_view kNone;
+
+constexpr std::array kKeys{
+    Key{"node", "data_dir", "path", R"("/var/lib/bonus")", kNone, "Everything that the node keeps lies in this folder.",
+        [](C& c, const V& v) { return set_path(c.config.node.data_dir, c, v); }},
+    Key{"node", "genesis", "path", R"("/etc/bonus/genesis.json")", kNone,
+        "The genesis file of the chain: the same for every node.",
+        [](C& c, const V& v) { return set_path(c.config.node.genesis, c, v); }},
+    Key{"node", "roles", "list", "[]", R"(["bookkeeper", "worker", "gateway"])",
+        "What the node does besides following the chain: \"bookkeeper\" agrees on blocks (its key must stand in the "
+        "genesis "
+        "file), \"worker\" rents out this machine, \"gateway\" serves the registry and leases over HTTP.",
+        [](C& c, const V& v) { return set_roles(c.config, v); }},
+    Key{"node", "key_file", "path", kNone, R"("node.key")",
+        "The node's Ed25519 seed, 64 hexadecimal digits, mode 0600. Made at the first start. Default: "
+        "<data_dir>/node.key.",
+        [](C& c, const V& v) { return set_path(c.config.node.key_file, c, v); }},
+    Key{"node", "account_key_file", "path", kNone, R"("account.key")",
+        "The secret key of the node's account, 64 hexadecimal digits, mode 0600. A worker pays its transactions and "
+        "receives its earnings there. Made at the first start when neither this nor account_keystore is set: "
+        "<data_dir>/account.key.",
+        [](C& c, const V& v) { return set_path(c.config.node.account_key_file, c, v); }},
+    Key{"node", "account_keystore", "path", kNone, R"("account.json")",
+        "Instead of account_key_file: an Ethereum V3 keystore file.",
+        [](C& c, const V& v) { return set_path(c.config.node.account_keystore, c, v); }},
+    Key{"node", "account_password_file", "path", kNone, R"("account.password")",
+        "The first line of this file opens account_keystore.",
+        [](C& c, const V& v) { return set_path(c.config.node.account_password_file, c, v); }},
+    Key{"node", "threads", "number", "2", kNone,
+        "Threads for connections and agents, 1..64. The chain has one of its own.",
+        [](C& c, const V& v) { return set_number(c.config.node.threads, v, 1, 64); }},
+
+    Key{"log", "level", "level", R"("info")", kNone, "\"debug\", \"info\", \"warn\" or \"error\".",
+        [](C& c, const V& v) { return set_level(c.config.log.level, v); }},
+    Key{"log", "json", "true/false", "false", kNone, "One JSON object per line instead of text.",
+        [](C& c, const V& v) { return set_bool(c.config.log.json, v); }},
+    Key{"log", "file", "path", R"("")", kNone,
+        "Write there (rotated at 16 MiB, five are kept) instead of to standard error.",
+        [](C& c, const V& v) { return set_path(c.config.log.file, c, v); }},
+
+    Key{"net", "listen", "host:port", R"("0.0.0.0:7071")", kNone,
+        "The node-to-node service. Port 0 everywhere: any free one.",
+        [](C& c, const V& v) { return set_listen(c.config.net.listen, "net.listen", v); }},
+    Key{"net", "advertise", "host:port", R"("")", kNone,
+        "Where other nodes reach net.listen. Empty: net.listen itself, which must not be 0.0.0.0 then for a worker "
+        "that is "
+        "not in the genesis file.",
+        [](C& c, const V& v) -> Result<> {
+          TRY_ASSIGN(const auto text, text_of(v));
+          if (!text.empty()) {
+            if (auto good = check_host_port(text); !good) return good;
+          }
+          c.config.net.advertise = text;
+          return {};
+        }},
+    Key{"net", "peers", "list", "[]", R"([{key = "<64 hexadecimal digits>", endpoint = "203.0.113.7:7071"}])",
+        "Nodes to connect to besides the bookkeepers of the genesis file and the nodes registered on the chain.",
+        [](C& c, const V& v) { return set_peers(c.config.net.peers, v); }},
+
+    Key{"rpc", "listen", "host:port", R"("127.0.0.1:8545")", kNone, "Ethereum JSON-RPC. Empty: off.",
+        [](C& c, const V& v) { return set_listen(c.config.rpc.listen, "rpc.listen", v); }},
+    Key{"rpc", "cors", "list", "[]", R"(["https://app.example"])", "Origins of web pages that may call; [\"*\"]: all.",
+        [](C& c, const V& v) { return set_list(c.config.rpc.cors, v); }},
+    Key{"rpc", "hosts", "list", R"(["localhost"])", kNone,
+        "Names accepted in the Host header (against DNS rebinding); addresses are always accepted; [\"*\"]: all.",
+        [](C& c, const V& v) { return set_list(c.config.rpc.hosts, v); }},
+    Key{"rpc", "max_connections", "number", "512", kNone, "Connections at a time, 1..65536.",
+        [](C& c, const V& v) { return set_number(c.config.rpc.max_connections, v, 1, 65536); }},
+
+    Key{"api", "listen", "host:port", R"("127.0.0.1:7070")", kNone,
+        "The local API (docs/formats/local_api.md). Empty: off.",
+        [](C& c, const V& v) { return set_listen(c.config.api, "api.listen", v); }},
+    Key{"registry", "listen", "host:port", R"("127.0.0.1:5000")", kNone, "The OCI registry of a gateway. Empty: off.",
+        [](C& c, const V& v) { return set_listen(c.config.registry, "registry.listen", v); }},
+    Key{"gateway", "listen", "host:port", R"("127.0.0.1:8080")", kNone,
+        "The reverse proxy of a gateway: http://<name>.localhost:<port>/ and /l/<name>/. Empty: off.",
+        [](C& c, const V& v) { return set_listen(c.config.gateway, "gateway.listen", v); }},
+    Key{"metrics", "listen", "host:port", R"("127.0.0.1:9464")", kNone,
+        "/metrics (Prometheus), /healthz, /readyz. Empty: off.",
+        [](C& c, const V& v) { return set_listen(c.config.metrics, "metrics.listen", v); }},
+
+    Key{"storage", "path", "path", kNone, R"("blobs")", "The blob store. Default: <data_dir>/blobs.",
+        [](C& c, const V& v) { return set_path(c.config.storage.path, c, v); }},
+    Key{"storage", "quota", "size", R"("20Gi")", kNone, "Most that the blob store may hold.",
+        [](C& c, const V& v) { return set_size(c.config.storage.quota_bytes, v, 1 << 20); }},
+
+    Key{"mempool", "max_transactions", "number", "20000", kNone, "Transactions waiting in memory, 16..10000000.",
+        [](C& c, const V& v) { return set_number(c.config.mempool.max_transactions, v, 16, 10'000'000); }},
+    Key{"mempool", "max_bytes", "size", R"("64Mi")", kNone, "Their size in all.",
+        [](C& c, const V& v) { return set_size(c.config.mempool.max_bytes, v, 1 << 20); }},
+    Key{"mempool", "max_per_sender", "number", "4096", kNone, "Transactions of one sender, 1..1000000.",
+        [](C& c, const V& v) { return set_number(c.config.mempool.max_per_sender, v, 1, 1'000'000); }},
+
+    Key{"worker", "cpu", "cores", R"("auto")", kNone,
+        "Cores to rent out: 2, 1.5 or \"500m\". \"auto\": all of the machine.",
+        [](C& c, const V& v) { return set_cpu(c.config.worker.cpu_millis, v); }},
+    Key{"worker", "memory", "size", R"("auto")", kNone,
+        "Memory to rent out. \"auto\": three quarters of the machine's.",
+        [](C& c, const V& v) { return set_mebibytes(c.config.worker.memory_mib, v); }},
+    Key{"worker", "disk", "size", R"("auto")", kNone, "Disk to rent out. \"auto\": half of what is free at data_dir.",
+        [](C& c, const V& v) { return set_mebibytes(c.config.worker.disk_mib, v); }},
+    Key{"worker", "cpu_price", "BNC", R"("0.02")", kNone, "BNC per core and hour.",
+        [](C& c, const V& v) { return set_bnc(c.config.worker.cpu_price, v); }},
+    Key{"worker", "memory_price", "BNC", R"("0.005")", kNone, "BNC per GiB of memory and hour.",
+        [](C& c, const V& v) { return set_bnc(c.config.worker.memory_price, v); }},
+    Key{"worker", "disk_price", "BNC", R"("0.0001")", kNone, "BNC per GiB of disk and hour.",
+        [](C& c, const V& v) { return set_bnc(c.config.worker.disk_price, v); }},
+    Key{"worker", "tier", "tier", R"("normal")", kNone, "\"lite\", \"normal\" or \"super\".",
+        [](C& c, const V& v) { return set_tier(c.config.worker.tier, v); }},
+    Key{"worker", "region", "name", R"("local")", kNone, "Where the machine stands, such as \"cn-shanghai\".",
+        [](C& c, const V& v) { return set_region(c.config.worker.region, v); }},
+    Key{"worker", "bond", "BNC", R"("0")", kNone,
+        "BNC locked at registration. \"0\": the least that the genesis file asks for.",
+        [](C& c, const V& v) { return set_bnc(c.config.worker.bond, v); }},
+    Key{"worker", "runtimes", "list", R"(["runc"])", kNone, "Runtime classes offered.",
+        [](C& c, const V& v) { return set_runtimes(c.config.worker.runtimes, v); }},
+    Key{"worker", "start_timeout", "seconds", "60", kNone,
+        "How long a workload may take from its start to its first open port.",
+        [](C& c, const V& v) { return set_number(c.config.worker.start_timeout_s, v, 1, 3600); }},
+
+    Key{"vm", "state_dir", "path", kNone, R"("containers")",
+        "Containers, layers and logs. Default: <data_dir>/containers.",
+        [](C& c, const V& v) { return set_path(c.config.vm.state_dir, c, v); }},
+    Key{"vm", "shim", "path", R"("")", kNone, "The container shim. Empty: bonus-shim beside bonusd.",
+        [](C& c, const V& v) { return set_path(c.config.vm.shim, c, v); }},
+    Key{"vm", "runc", "command", R"("runc")", kNone, "The OCI runtime.",
+        [](C& c, const V& v) { return set_text(c.config.vm.runc, v); }},
+    Key{"vm", "subnet", "subnet", R"("10.88.0.0/16")", kNone,
+        "IPv4 subnet of the containers on this node. Workers on one machine need different ones.",
+        [](C& c, const V& v) { return set_subnet(c.config.vm.subnet, v); }},
+    Key{"vm", "cgroup", "name", R"("bonus")", kNone, "Parent control group of all containers.",
+        [](C& c, const V& v) { return set_text(c.config.vm.cgroup, v); }},
+    Key{"vm", "log_size", "size", R"("16Mi")", kNone, "A container's log is rotated at this size.",
+        [](C& c, const V& v) { return set_size(c.config.vm.log_bytes, v, 4096); }},
+    Key{"vm", "log_files", "number", "3", kNone, "Rotated logs kept, 1..100.",
+        [](C& c, const V& v) { return set_number(c.config.vm.log_files, v, 1, 100); }},
+    Key{"vm", "log_retention", "seconds", "3600", kNone, "How long logs outlive their container.",
+        [](C& c, const V& v) { return set_number(c.config.vm.log_retention_s, v, 0, 31'536'000); }},
+
+    Key{"consensus", "message_delay_ms", "milliseconds", "150", kNone,
+        "D0 of the specification: assumed message delay in round 0. The same on all bookkeepers.",
+        [](C& c, const V& v) { return set_number(c.config.consensus.message_delay_ms, v, 1, 60'000); }},
+    Key{"consensus", "build_ms", "milliseconds", "200", kNone, "B: time to build a block.",
+        [](C& c, const V& v) { return set_number(c.config.consensus.build_ms, v, 1, 60'000); }},
+    Key{"consensus", "execute_ms", "milliseconds", "300", kNone, "E: time to execute a block.",
+        [](C& c, const V& v) { return set_number(c.config.consensus.execute_ms, v, 1, 60'000); }},
+};
+
+}  // namespace
+
+std::span<const Key> keys() { return kKeys; }
+
+std::string_view section_doc(std::string_view section) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kDocs{{
+      {"node", "Who the node is and what it does."},
+      {"log", "The node's own log."},
+      {"net", "The network between nodes."},
+      {"rpc", "JSON-RPC for wallets and programs."},
+      {"api", "The local API for the command line and the console."},
+      {"registry", "Container images."},
+      {"gateway", "Leases over HTTP."},
+      {"metrics", "Monitoring."},
+      {"storage", "Blobs: images and workload documents."},
+      {"mempool", "Transactions that wait for a block."},
+      {"worker", "What a worker offers, and for how much."},
+      {"vm", "How a worker runs containers."},
+      {"consensus", "Timing of the agreement between bookkeepers."},
+  }};
+  for (const auto& [name, doc] : kDocs)
+    if (name == section) return doc;
+  return {};
+}
+
+void check_together(const Config& config, std::vector<std::string>& problems) {
+  const auto& node = config.node;
+  if (!node.account_key_file.empty() && !node.account_keystore.empty())
+    problems.emplace_back("node.account_keystore: set either this or node.account_key_file, not both");
+  if (!node.account_keystore.empty() && node.account_password_file.empty())
+    problems.emplace_back("node.account_password_file: needed to open node.account_keystore");
+  if (node.account_keystore.empty() && !node.account_password_file.empty())
+    problems.emplace_back("node.account_password_file: of no use without node.account_keystore");
+  if (!config.net.listen.enabled()) problems.emplace_back("net.listen: a node must listen for others");
+  const std::array<const ListenAddress*, 6> all{&config.net.listen, &config.rpc.listen, &config.api,
+                                                &config.registry,   &config.gateway,    &config.metrics};
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (all[i]->enabled() && all[j]->enabled() && all[i]->port != 0 && all[i]->port == all[j]->port &&
+          all[i]->host == all[j]->host)
+        problems.push_back(
+            fmt::format("{}: {} is the address of {} already", all[i]->key, all[i]->to_string(), all[j]->key));
+}
+
+}  // namespace bonus::node::config_internal
