@@ -26,7 +26,9 @@ struct Type {
 };
 
 struct Value;
-using Values = std::vector<Value>;  ///< Tuple members or array elements.
+/// Tuple members or array elements. A list of one list must be written `{Value(Values{...})}`: C++ takes `{Values{...}}` for
+/// a copy of the inner one.
+using Values = std::vector<Value>;
 /// uint/int/bool/address-as-number share uint256; address and bytesN may be given as Bytes of the exact length.
 struct Value {
   std::variant<uint256, Bytes, std::string, Values> v;
