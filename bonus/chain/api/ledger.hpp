@@ -32,10 +32,10 @@ struct Account {
   Hash32 storage_root, code_hash;
 };
 struct CallRequest {
-  Address from;
-  std::optional<Address> to;
-  uint256 value;
-  Bytes data;
+  Address from{};
+  std::optional<Address> to{};
+  uint256 value{};
+  Bytes data{};
   std::uint64_t gas = 50'000'000;
 };
 struct CallReply {
@@ -46,8 +46,8 @@ struct CallReply {
 };
 struct LogFilter {
   std::uint64_t from_block = 0, to_block = 0;
-  std::vector<Address> addresses;                       ///< Empty: any.
-  std::vector<std::vector<Hash32>> topics;              ///< Per position: empty = any, else one of.
+  std::vector<Address> addresses{};                       ///< Empty: any.
+  std::vector<std::vector<Hash32>> topics{};              ///< Per position: empty = any, else one of.
   std::size_t limit = 10'000;                           ///< kExhausted when more would match.
 };
 struct FoundLog {

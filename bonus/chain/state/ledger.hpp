@@ -1,0 +1,35 @@
+// The ledger on RocksDB: opening it, and whole-state checks for tests and tools.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "bonus/chain/api/ledger.hpp"
+
+namespace bonus::chain::state {
+
+struct LedgerOptions {
+  bool sync = true;  ///< fsync each commit. False only where a lost tail does not matter (tests).
+  std::size_t slot_cache_entries = 1 << 18;  ///< Contract storage in memory, about 90 bytes each.
+  std::size_t account_cache_entries = 1 << 16;
+  std::size_t node_cache_entries = 1 << 16;  ///< Trie nodes.
+  std::size_t store_cache_bytes = 64 << 20;  ///< RocksDB block cache.
+  std::size_t recent_states = 32;            ///< Blocks behind the head whose state is read as fast as the head's.
+  std::size_t recent_blocks = 256;           ///< Decoded blocks kept.
+  std::size_t candidates = 8;                ///< Post-states of validated blocks that wait for commit().
+};
+
+/// Opens the ledger below `path` or makes it from `genesis`; continues at the last committed block. `genesis` is
+/// copied, `registry` must outlive the ledger. kConflict when the folder belongs to another genesis or is open
+/// elsewhere, kCorrupt when what is stored contradicts itself.
+[[nodiscard]] Result<std::unique_ptr<Ledger>> open_ledger(const std::string& path, const Genesis& genesis,
+                                                          const ContractRegistry& registry,
+                                                          const LedgerOptions& options = {});
+
+/// Sum of all balances at the head (a scan of every account: for tests and audits). Never changes: fees are moved, not
+/// burnt. kUnsupported for a ledger that open_ledger() did not make.
+[[nodiscard]] Result<uint256> total_supply(const LedgerReader& ledger);
+/// The state root computed anew from the flat tables; must equal head().state_root.
+[[nodiscard]] Result<Hash32> rebuilt_state_root(const LedgerReader& ledger);
+
+}  // namespace bonus::chain::state

@@ -1,0 +1,189 @@
+// Opening a ledger: genesis state, resuming at the last commit, and whole-state audits.
+#include <fmt/format.h>
+
+#include "bonus/chain/state/ledger_impl.hpp"
+#include "bonus/chain/state/records.hpp"
+#include "bonus/codec/rlp.hpp"
+#include "bonus/crypto/hash.hpp"
+
+namespace bonus::chain::state {
+namespace {
+
+constexpr std::string_view kVersionKey = "version";
+constexpr std::string_view kGenesisKey = "genesis";
+constexpr std::string_view kHeadKey = "head";
+constexpr std::uint8_t kLayoutVersion = 1;
+
+}  // namespace
+
+LedgerImpl::LedgerImpl(Genesis genesis, const ContractRegistry& registry, const LedgerOptions& options,
+                       std::unique_ptr<Store> store)
+    : genesis_(std::move(genesis)),
+      registry_(registry),
+      options_(options),
+      store_(std::move(store)),
+      nodes_(*store_, options.node_cache_entries),
+      caches_(options.account_cache_entries, options.slot_cache_entries) {}
+
+LedgerImpl::~LedgerImpl() = default;
+
+Block LedgerImpl::genesis_block(const Hash32& state_root) const {
+  Block out;
+  Header& h = out.header;
+  h.ommers_hash = kEmptyOmmersHash;
+  h.state_root = state_root;
+  h.transactions_root = kEmptyTrieRoot;
+  h.receipts_root = kEmptyTrieRoot;
+  h.gas_limit = genesis_.gas_limit;
+  h.timestamp = genesis_.timestamp;
+  h.base_fee = genesis_.base_fee;
+  // Every parameter of the genesis file is part of the first block's hash, and seeds the first draw.
+  h.prev_randao = crypto::keccak256(as_bytes(genesis_.to_json()));
+  ExtraData extra;
+  extra.validators_hash = genesis_.validators_hash();
+  extra.next_validators_hash = extra.validators_hash;
+  h.extra_data = extra.encode();
+  return out;
+}
+
+Result<> LedgerImpl::create_genesis() {
+  const EmptyView nothing;
+  Overlay overlay(nothing);
+  for (const auto& [address, amount] : genesis_.balances) overlay.set_balance(address, amount);
+  std::vector<Address> contracts{kFoundationAddress};
+  for (const NativeContract* contract : registry_.in_order()) contracts.push_back(contract->address());
+  for (const Address& address : contracts) {
+    overlay.set_nonce(address, 1);
+    overlay.set_code_hash(address, system_code_hash());
+  }
+  auto executed = std::make_shared<ExecutedBlock>();
+  TRY_ASSIGN(executed->diff, make_diff(overlay, nodes_, kEmptyTrieRoot));
+  executed->block = genesis_block(executed->diff.root);
+  executed->hash = executed->block.header.hash();
+
+  Batch batch = make_batch(*executed, {});
+  batch.put(Table::kMeta, as_bytes(kVersionKey), Bytes{kLayoutVersion});
+  batch.put(Table::kMeta, as_bytes(kGenesisKey), executed->hash);
+  TRY(store_->write(batch, options_.sync));
+  move_head(executed);
+  return {};
+}
+
+Result<> LedgerImpl::resume() {
+  TRY_ASSIGN(auto version, store_->get(Table::kMeta, as_bytes(kVersionKey)));
+  if (!version || *version != Bytes{kLayoutVersion})
+    return fail(ErrorCode::kUnsupported, "the ledger folder was written by another version of this program");
+  TRY_ASSIGN(auto genesis, load_block(0));
+  const Hash32 expected = genesis_block(genesis->block.header.state_root).header.hash();
+  TRY_ASSIGN(auto stored, store_->get(Table::kMeta, as_bytes(kGenesisKey)));
+  if (!stored || !std::ranges::equal(*stored, genesis->hash.bytes))
+    return fail(ErrorCode::kCorrupt, "ledger: block 0 is not the one that the folder was made with");
+  if (genesis->hash != expected) {
+    return fail(
+        ErrorCode::kConflict,
+        fmt::format("the ledger folder belongs to another genesis: it holds block 0 {}, the genesis file makes {}; "
+                    "use the genesis file it was made with, or another folder",
+                    to_hex0x(genesis->hash), to_hex0x(expected)));
+  }
+  TRY_ASSIGN(auto head, store_->get(Table::kMeta, as_bytes(kHeadKey)));
+  if (!head || head->size() != 40) return fail(ErrorCode::kCorrupt, "ledger: the head record is missing or damaged");
+  std::uint64_t number = 0;
+  for (unsigned i = 0; i < 8; ++i) number = number << 8 | (*head)[i];
+  TRY_ASSIGN(auto block, load_block(number));
+  if (!std::ranges::equal(BytesView(*head).subspan(8), block->hash.bytes) || block->block.header.number != number)
+    return fail(ErrorCode::kCorrupt, fmt::format("ledger: block {} is not the head that was recorded", number));
+  if (const Hash32& root = block->block.header.state_root; root != kEmptyTrieRoot) TRY(nodes_.node(root));
+  auto info = std::make_shared<Head>(Head{block->block.header, block->hash, store_->snapshot()});
+  const std::lock_guard lock(small_mutex_);
+  head_ = std::move(info);
+  return {};
+}
+
+Result<> LedgerImpl::start() {
+  TRY_ASSIGN(auto version, store_->get(Table::kMeta, as_bytes(kVersionKey)));
+  TRY(version ? resume() : create_genesis());
+  warm_caches();
+  return {};
+}
+
+/// Native contracts read their whole state often: bring it to memory before the first reader waits for it.
+void LedgerImpl::warm_caches() {
+  std::size_t left = options_.slot_cache_entries / 2;
+  for (const NativeContract* contract : registry_.in_order()) {
+    const Address address = contract->address();
+    // A failure shows again, with its error, when the slot is read.
+    (void)store_->scan(Table::kStorage, address, [&](BytesView key, BytesView value) -> Result<bool> {
+      if (left == 0 || key.size() != 52 || !std::ranges::equal(key.first(20), address.bytes)) return false;
+      caches_.slots.insert({address, uint256::from_be(key.subspan(20))}, uint256::from_be(value));
+      --left;
+      return true;
+    });
+  }
+}
+
+Result<uint256> LedgerImpl::supply() const {
+  const auto head = head_info();
+  uint256 total;
+  TRY(store_->scan(
+      Table::kAccounts, {},
+      [&](BytesView /*key*/, BytesView value) -> Result<bool> {
+        TRY_ASSIGN(const Account account, decode_account(value));
+        if (add_overflows(total, account.balance, total))
+          return fail(ErrorCode::kCorrupt, "the supply exceeds 256 bits");
+        return true;
+      },
+      head->snapshot.get()));
+  return total;
+}
+
+Result<Hash32> LedgerImpl::rebuild_root() const {
+  const auto head = head_info();
+  std::map<Address, Trie> storage;
+  TRY(store_->scan(
+      Table::kStorage, {},
+      [&](BytesView key, BytesView value) -> Result<bool> {
+        TRY_ASSIGN(const Address contract, Address::from(key.first(std::min<std::size_t>(key.size(), 20))));
+        rlp::Encoder e;
+        e.number(uint256::from_be(value));
+        TRY(storage[contract].put(crypto::keccak256(key.subspan(20)), e.take()));
+        return true;
+      },
+      head->snapshot.get()));
+  NewNodes unused;
+  Trie accounts;
+  TRY(store_->scan(
+      Table::kAccounts, {},
+      [&](BytesView key, BytesView value) -> Result<bool> {
+        TRY_ASSIGN(const Address address, Address::from(key));
+        TRY_ASSIGN(Account account, decode_account(value));
+        const auto found = storage.find(address);
+        account.storage_root = found == storage.end() ? kEmptyTrieRoot : found->second.commit(unused);
+        TRY(accounts.put(crypto::keccak256(address), encode_account(account)));
+        return true;
+      },
+      head->snapshot.get()));
+  return accounts.commit(unused);
+}
+
+Result<std::unique_ptr<Ledger>> open_ledger(const std::string& path, const Genesis& genesis,
+                                            const ContractRegistry& registry, const LedgerOptions& options) {
+  TRY_ASSIGN(auto store, Store::open(path, options.store_cache_bytes));
+  auto ledger = std::make_unique<LedgerImpl>(genesis, registry, options, std::move(store));
+  if (auto started = ledger->start(); !started)
+    return fail(std::move(started).error().wrap(fmt::format("cannot open the ledger in {}", path)));
+  return std::unique_ptr<Ledger>(std::move(ledger));
+}
+
+Result<uint256> total_supply(const LedgerReader& ledger) {
+  const auto* impl = dynamic_cast<const LedgerImpl*>(&ledger);
+  if (impl == nullptr) return fail(ErrorCode::kUnsupported, "total_supply: not a stored ledger");
+  return impl->supply();
+}
+
+Result<Hash32> rebuilt_state_root(const LedgerReader& ledger) {
+  const auto* impl = dynamic_cast<const LedgerImpl*>(&ledger);
+  if (impl == nullptr) return fail(ErrorCode::kUnsupported, "rebuilt_state_root: not a stored ledger");
+  return impl->rebuild_root();
+}
+
+}  // namespace bonus::chain::state

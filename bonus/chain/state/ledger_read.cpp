@@ -1,0 +1,248 @@
+// Reading the ledger: blocks, receipts, state at any height, calls, logs, subscriptions. Any thread.
+#include <fmt/format.h>
+
+#include "bonus/chain/api/block_codec.hpp"
+#include "bonus/chain/state/ledger_impl.hpp"
+#include "bonus/chain/state/records.hpp"
+
+namespace bonus::chain::state {
+namespace {
+
+bool matches(const LogFilter& filter, const Log& log) {
+  if (!filter.addresses.empty() && std::ranges::find(filter.addresses, log.address) == filter.addresses.end())
+    return false;
+  if (filter.topics.size() > log.topics.size()) return false;
+  for (std::size_t i = 0; i < filter.topics.size(); ++i) {
+    const auto& wanted = filter.topics[i];
+    if (!wanted.empty() && std::ranges::find(wanted, log.topics[i]) == wanted.end()) return false;
+  }
+  return true;
+}
+
+bool bloom_matches(const LogFilter& filter, const Bloom& bloom) {
+  const auto any = [&](const auto& values) {
+    return values.empty() || std::ranges::any_of(values, [&](const auto& v) { return bloom_may_contain(bloom, v); });
+  };
+  return any(filter.addresses) && std::ranges::all_of(filter.topics, any);
+}
+
+}  // namespace
+
+LedgerImpl::ReadLock LedgerImpl::read_lock() const {
+  const std::lock_guard gate(gate_);
+  return ReadLock(state_mutex_);
+}
+
+std::shared_ptr<const LedgerImpl::Head> LedgerImpl::head_info() const {
+  const std::lock_guard lock(small_mutex_);
+  return head_;
+}
+
+Result<> LedgerImpl::check_number(std::uint64_t number) const {
+  const std::uint64_t head = head_info()->header.number;
+  if (number > head)
+    return fail(ErrorCode::kNotFound, fmt::format("block {} does not exist yet: the head is {}", number, head));
+  return {};
+}
+
+Result<std::shared_ptr<const StoredBlock>> LedgerImpl::load_block(std::uint64_t number) const {
+  {
+    const std::lock_guard lock(small_mutex_);
+    if (const auto found = block_cache_.find(number); found != block_cache_.end()) return found->second;
+  }
+  TRY_ASSIGN(auto record, store_->get(Table::kBlocks, number_key(number)));
+  if (!record) return fail(ErrorCode::kCorrupt, fmt::format("ledger: block {} is missing", number));
+  TRY_ASSIGN(auto decoded, decode_block_record(*record));
+  // Shared: the cache, RPC replies and listeners hold the same immutable block.
+  auto shared = std::make_shared<const StoredBlock>(std::move(decoded));
+  const std::lock_guard lock(small_mutex_);
+  if (block_cache_.emplace(number, shared).second) block_cache_order_.push_back(number);
+  if (block_cache_order_.size() > options_.recent_blocks) {
+    block_cache_.erase(block_cache_order_.front());
+    block_cache_order_.pop_front();
+  }
+  return shared;
+}
+
+Result<std::shared_ptr<const StoredBlock>> LedgerImpl::block(std::uint64_t number) const {
+  TRY(check_number(number));
+  return load_block(number);
+}
+
+Result<std::shared_ptr<const StoredBlock>> LedgerImpl::block(const Hash32& hash) const {
+  TRY_ASSIGN(auto stored, store_->get(Table::kHashes, hash));
+  if (!stored || stored->size() != 8) return fail(ErrorCode::kNotFound, "no block has the hash " + to_hex0x(hash));
+  std::uint64_t number = 0;
+  for (const std::uint8_t b : *stored) number = number << 8 | b;
+  return block(number);
+}
+
+Result<ReceiptsRecord> LedgerImpl::load_receipts(std::uint64_t number) const {
+  TRY_ASSIGN(auto record, store_->get(Table::kReceipts, number_key(number)));
+  if (!record) return fail(ErrorCode::kCorrupt, fmt::format("ledger: receipts of block {} are missing", number));
+  return decode_receipts_record(*record);
+}
+
+Result<std::vector<StoredReceipt>> LedgerImpl::receipts(std::uint64_t number) const {
+  TRY_ASSIGN(auto stored, block(number));
+  TRY_ASSIGN(auto record, load_receipts(number));
+  if (record.receipts.size() != stored->block.transactions.size())
+    return fail(ErrorCode::kCorrupt, fmt::format("ledger: receipts of block {} do not fit its transactions", number));
+  std::vector<StoredReceipt> out;
+  out.reserve(record.receipts.size());
+  std::uint32_t log_index = 0;
+  for (std::size_t i = 0; i < record.receipts.size(); ++i) {
+    StoredReceipt item;
+    item.receipt = std::move(record.receipts[i]);
+    item.transaction = stored->block.transactions[i];
+    item.block_hash = stored->hash;
+    item.block_number = number;
+    item.index = static_cast<std::uint32_t>(i);
+    item.first_log_index = log_index;
+    log_index += static_cast<std::uint32_t>(item.receipt.logs.size());
+    out.push_back(std::move(item));
+  }
+  return out;
+}
+
+Result<StoredReceipt> LedgerImpl::receipt(const Hash32& transaction) const {
+  TRY_ASSIGN(auto place, store_->get(Table::kTxIndex, transaction));
+  if (!place || place->size() != 12)
+    return fail(ErrorCode::kNotFound, "no mined transaction has the hash " + to_hex0x(transaction));
+  std::uint64_t number = 0;
+  std::size_t index = 0;
+  for (unsigned i = 0; i < 8; ++i) number = number << 8 | (*place)[i];
+  for (unsigned i = 8; i < 12; ++i) index = index << 8 | (*place)[i];
+  // A commit in progress writes the index a moment before the head moves.
+  TRY(check_number(number));
+  TRY_ASSIGN(auto all, receipts(number));
+  if (index >= all.size()) return fail(ErrorCode::kCorrupt, "ledger: the transaction index points nowhere");
+  return std::move(all[index]);
+}
+
+template <class Use>
+auto LedgerImpl::with_state(std::uint64_t number, const Use& use) const
+    -> decltype(use(std::declval<const StateView&>())) {
+  const auto checked = [&](const StateView& view) -> decltype(use(view)) {
+    auto out = use(view);
+    if (const auto& error = view.error()) return fail(*error);
+    return out;
+  };
+  {
+    const ReadLock lock = read_lock();
+    const auto head = head_info();
+    if (number > head->header.number) return fail(check_number(number).error());
+    const std::uint64_t behind = head->header.number - number;
+    if (behind <= recent_.size()) {
+      const HeadView view(*store_, head->snapshot.get(), caches_,
+                          Undo(recent_.end() - static_cast<std::ptrdiff_t>(behind), recent_.end()));
+      return checked(view);
+    }
+  }
+  TRY_ASSIGN(auto stored, load_block(number));
+  const TrieView view(nodes_, stored->block.header.state_root);
+  return checked(view);
+}
+
+Result<Account> LedgerImpl::account(const Address& address, std::uint64_t number) const {
+  return with_state(number, [&](const StateView& view) -> Result<Account> { return view.account(address); });
+}
+
+Result<uint256> LedgerImpl::storage(const Address& address, const uint256& slot, std::uint64_t number) const {
+  return with_state(number, [&](const StateView& view) -> Result<uint256> { return view.storage({address, slot}); });
+}
+
+BlockContext LedgerImpl::context_of(const Header& header) const {
+  BlockContext out;
+  out.number = header.number;
+  out.timestamp = header.timestamp;
+  out.randao = header.prev_randao;
+  out.beneficiary = header.beneficiary;
+  out.chain_id = genesis_.chain_id;
+  out.gas_limit = header.gas_limit;
+  out.base_fee = header.base_fee;
+  out.genesis = &genesis_;
+  return out;
+}
+
+Result<CallReply> LedgerImpl::call(const CallRequest& request, std::uint64_t number) const {
+  if (!request.to)
+    return fail(ErrorCode::kUnsupported,
+                "contract creation is not supported by this chain yet: it has native contracts only");
+  Transaction shape;
+  shape.to = request.to;
+  shape.data = request.data;
+  const std::uint64_t intrinsic = intrinsic_gas(shape);
+  if (request.gas < minimum_gas(shape)) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("intrinsic gas too low: gas {}, minimum needed {}", request.gas, minimum_gas(shape)));
+  }
+  TRY_ASSIGN(auto stored, block(number));
+  const BlockContext context = context_of(stored->block.header);
+  return with_state(number, [&](const StateView& view) -> Result<CallReply> {
+    Overlay overlay(view);
+    TRY_ASSIGN(auto outcome, run_message(overlay, registry_, context, request.from, *request.to, request.value,
+                                         request.data, request.gas - intrinsic));
+    CallReply out;
+    out.success = outcome.success;
+    out.output = std::move(outcome.output);
+    out.gas_used = std::max(request.gas - outcome.gas_left, floor_gas(shape));
+    out.logs = overlay.take_logs();
+    return out;
+  });
+}
+
+Result<> LedgerImpl::collect_logs(const LogFilter& filter, std::uint64_t number, std::vector<FoundLog>& out) const {
+  TRY_ASSIGN(auto stored, load_block(number));
+  TRY_ASSIGN(auto record, load_receipts(number));
+  const auto& transactions = stored->block.transactions;
+  if (record.receipts.size() != transactions.size())
+    return fail(ErrorCode::kCorrupt, fmt::format("ledger: receipts of block {} do not fit its transactions", number));
+  std::uint32_t log_index = 0;
+  const auto take = [&](std::vector<Log>& logs, std::size_t tx_index, const Hash32& tx_hash) -> Result<> {
+    for (Log& log : logs) {
+      const std::uint32_t index = log_index++;
+      if (!matches(filter, log)) continue;
+      if (out.size() >= filter.limit) {
+        return fail(ErrorCode::kExhausted,
+                    fmt::format("query returned more than {} results: narrow the block range", filter.limit));
+      }
+      out.push_back({std::move(log), stored->hash, tx_hash, number, static_cast<std::uint32_t>(tx_index), index});
+    }
+    return {};
+  };
+  for (std::size_t i = 0; i < record.receipts.size(); ++i) TRY(take(record.receipts[i].logs, i, transactions[i]->hash));
+  return take(record.system_logs, transactions.size(), system_log_hash(number));
+}
+
+Result<std::vector<FoundLog>> LedgerImpl::logs(const LogFilter& filter) const {
+  if (filter.from_block > filter.to_block)
+    return fail(ErrorCode::kInvalid,
+                fmt::format("invalid block range: {} is after {}", filter.from_block, filter.to_block));
+  TRY(check_number(filter.to_block));
+  std::vector<std::uint64_t> candidates;
+  TRY(store_->scan(Table::kBlooms, number_key(filter.from_block), [&](BytesView key, BytesView value) -> Result<bool> {
+    std::uint64_t number = 0;
+    for (const std::uint8_t b : key) number = number << 8 | b;
+    if (number > filter.to_block) return false;
+    TRY_ASSIGN(const Bloom bloom, Bloom::from(value));
+    if (bloom_matches(filter, bloom)) candidates.push_back(number);
+    return true;
+  }));
+  std::vector<FoundLog> out;
+  for (const std::uint64_t number : candidates) TRY(collect_logs(filter, number, out));
+  return out;
+}
+
+std::uint64_t LedgerImpl::subscribe(std::function<void(std::shared_ptr<const StoredBlock>)> listener) {
+  const std::lock_guard lock(small_mutex_);
+  listeners_.emplace(next_listener_, std::move(listener));
+  return next_listener_++;
+}
+
+void LedgerImpl::unsubscribe(std::uint64_t id) {
+  const std::lock_guard lock(small_mutex_);
+  listeners_.erase(id);
+}
+
+}  // namespace bonus::chain::state

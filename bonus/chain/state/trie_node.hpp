@@ -1,0 +1,45 @@
+// In-memory nodes of the trie and their RLP form (Yellow Paper, appendix D, functions c and n). Internal to trie*.cpp.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "bonus/chain/state/trie.hpp"
+
+namespace bonus::chain::state {
+
+/// A child: nothing, the hash of a stored node, or a node in memory.
+struct Trie::Ref {
+  enum class Kind : std::uint8_t { kEmpty, kHash, kNode };
+  Kind kind = Kind::kEmpty;
+  bool dirty = false;  ///< kNode only: changed since it was loaded, so `hash` is not its hash.
+  Hash32 hash;
+  std::unique_ptr<Node> node;
+
+  [[nodiscard]] bool empty() const { return kind == Kind::kEmpty; }
+  void set(std::unique_ptr<Node> fresh);
+  void clear();
+};
+
+struct Trie::Node {
+  enum class Kind : std::uint8_t { kLeaf, kExtension, kBranch };
+  Kind kind = Kind::kLeaf;
+  Bytes path;                                     ///< Nibbles; leaf and extension.
+  Bytes value;                                    ///< Leaf and branch; empty: none.
+  Ref next;                                       ///< Extension.
+  std::unique_ptr<std::array<Ref, 16>> children;  ///< Branch.
+};
+
+struct Trie::Coder {
+  [[nodiscard]] static Result<std::unique_ptr<Node>> decode(BytesView rlp);
+  /// RLP of the node; children are committed first.
+  [[nodiscard]] static Bytes encode(Node& node, NewNodes& out);
+  /// How a parent names this child: the hash as an item, or the node itself when its RLP is below 32 bytes.
+  [[nodiscard]] static Bytes reference(Ref& ref, NewNodes& out);
+
+ private:
+  [[nodiscard]] static Result<std::unique_ptr<Node>> decode_at(BytesView rlp, unsigned depth);
+  [[nodiscard]] static Result<> decode_reference(BytesView item, Ref& out, unsigned depth);
+};
+
+}  // namespace bonus::chain::state

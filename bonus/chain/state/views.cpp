@@ -1,0 +1,107 @@
+// State views over the store.
+#include "bonus/chain/state/views.hpp"
+
+#include "bonus/chain/state/records.hpp"
+#include "bonus/codec/rlp.hpp"
+#include "bonus/crypto/hash.hpp"
+
+namespace bonus::chain::state {
+
+Result<std::shared_ptr<const Bytes>> StoredNodes::node(const Hash32& hash) const {
+  std::shared_ptr<const Bytes> cached;
+  if (cache_.find(hash, cached)) return cached;
+  TRY_ASSIGN(auto stored, store_.get(Table::kTrie, hash));
+  if (!stored) return fail(ErrorCode::kCorrupt, "state trie node " + to_hex0x(hash) + " is missing");
+  if (crypto::keccak256(*stored) != hash)
+    return fail(ErrorCode::kCorrupt, "state trie node " + to_hex0x(hash) + " does not hash to its name");
+  auto shared = std::make_shared<const Bytes>(*std::move(stored));
+  cache_.insert(hash, shared);
+  return shared;
+}
+
+void StoredNodes::remember(const Hash32& hash, Bytes rlp) {
+  cache_.insert(hash, std::make_shared<const Bytes>(std::move(rlp)));
+}
+
+Account HeadView::account(const Address& address) const {
+  for (const auto& diff : undo_)
+    if (const auto found = diff->accounts.find(address); found != diff->accounts.end()) return found->second.before;
+  Account out;
+  if (caches_.accounts.find(address, out)) return out;
+  return read_account(address);
+}
+
+Account HeadView::read_account(const Address& address) const {
+  auto stored = store_.get(Table::kAccounts, address, at_);
+  if (!stored) {
+    remember(std::move(stored).error());
+    return {};
+  }
+  Account out;
+  if (*stored) {
+    auto decoded = decode_account(**stored);
+    if (!decoded) {
+      remember(std::move(decoded).error());
+      return {};
+    }
+    out = *decoded;
+  }
+  caches_.accounts.insert(address, out);
+  return out;
+}
+
+uint256 HeadView::storage(const SlotKey& key) const {
+  for (const auto& diff : undo_)
+    if (const auto found = diff->slots.find(key); found != diff->slots.end()) return found->second.before;
+  uint256 out;
+  if (caches_.slots.find(key, out)) return out;
+  return read_slot(key);
+}
+
+uint256 HeadView::read_slot(const SlotKey& key) const {
+  auto stored = store_.get(Table::kStorage, slot_record_key(key), at_);
+  if (!stored) {
+    remember(std::move(stored).error());
+    return {};
+  }
+  const uint256 out = *stored ? uint256::from_be(**stored) : uint256();
+  caches_.slots.insert(key, out);
+  return out;
+}
+
+Account TrieView::account(const Address& address) const {
+  auto raw = accounts_.get(crypto::keccak256(address));
+  if (!raw) {
+    remember(std::move(raw).error());
+    return {};
+  }
+  if (raw->empty()) return {};
+  auto decoded = decode_account(*raw);
+  if (!decoded) {
+    remember(std::move(decoded).error());
+    return {};
+  }
+  return *decoded;
+}
+
+uint256 TrieView::storage(const SlotKey& key) const {
+  auto trie = storage_.find(key.contract);
+  if (trie == storage_.end()) {
+    const Account owner = account(key.contract);
+    trie = storage_.emplace(key.contract, Trie(&nodes_, is_missing(owner) ? kEmptyTrieRoot : owner.storage_root)).first;
+  }
+  auto raw = trie->second.get(crypto::keccak256(key.slot.to_be()));
+  if (!raw) {
+    remember(std::move(raw).error());
+    return {};
+  }
+  if (raw->empty()) return {};
+  auto value = rlp::Decoder(*raw).number256();
+  if (!value) {
+    remember({ErrorCode::kCorrupt, "stored slot: " + value.error().message});
+    return {};
+  }
+  return *value;
+}
+
+}  // namespace bonus::chain::state
