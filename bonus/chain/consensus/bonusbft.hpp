@@ -71,6 +71,8 @@ struct Evidence { std::size_t offender = 0; Bytes proof; };
 using Action = std::variant<Persist, Broadcast, Send, Decided, Behind, Evidence>;
 using Actions = std::vector<Action>;
 
+struct Options;  // options.hpp: what the simulator and careful shells add
+
 /// Not thread-safe. Message size is bounded by kMaxMessageBytes; messages for heights beyond the current + 1 are not kept.
 inline constexpr std::size_t kMaxMessageBytes = 8 << 20;
 
@@ -78,6 +80,7 @@ class BonusBft {
  public:
   /// `wal` are the records that earlier Persist actions wrote, in order; `app` must outlive the core.
   BonusBft(Config config, Application& app, const std::vector<Bytes>& wal);
+  BonusBft(Config config, Application& app, const std::vector<Bytes>& wal, const Options& options);
   ~BonusBft();
   BonusBft(BonusBft&&) noexcept;
 
@@ -98,11 +101,19 @@ class BonusBft {
     bool waiting = false;
     bool locked = false;
     std::optional<std::size_t> primary;
+    bool muted = false;  ///< A validator that must not sign at this height, because its WAL is behind (rule 10).
   };
   [[nodiscard]] Status status() const;
 
- private:
+  /// The WAL records that a restart would still need; the shell rewrites the log with them when it has grown.
+  [[nodiscard]] std::vector<Bytes> live_records() const;
+  /// How far this node has signed, encoded (options.hpp, SignerState). The shell keeps it in a file of its own, replaced
+  /// durably after the Persist actions of a batch and before its Broadcasts.
+  [[nodiscard]] std::optional<Bytes> signer_state() const;
+
   struct Impl;
+
+ private:
   std::unique_ptr<Impl> impl_;
 };
 
