@@ -1,0 +1,196 @@
+// Composition of the server and the peers; TLS credentials.
+#include "bonus/net/tls/grpc_transport.hpp"
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_certificate_verifier.h>
+#include <grpcpp/security/tls_credentials_options.h>
+
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "bonus/net/tls/certificate.hpp"
+#include "bonus/net/tls/peer_link.hpp"
+#include "bonus/net/tls/service.hpp"
+
+namespace bonus::net::tls {
+namespace {
+
+namespace tls_api = grpc::experimental;
+
+/// Replaces certificate authorities: TLS has proved that the peer holds the key in its certificate, so the only question is
+/// whether it is the key that was expected. A server expects any Ed25519 key and decides per service who may ask.
+class KeyVerifier : public tls_api::ExternalCertificateVerifier {
+ public:
+  explicit KeyVerifier(std::optional<Ed25519PublicKey> expected) : expected_(expected) {}
+  bool Verify(tls_api::TlsCustomVerificationCheckRequest* request, std::function<void(grpc::Status)> /*callback*/,
+              grpc::Status* status) override {
+    const auto pem = request->peer_cert();
+    const auto key = certificate_key(std::string_view(pem.data(), pem.size()));
+    if (!key) {
+      *status = {grpc::StatusCode::UNAUTHENTICATED, key.error().message};
+    } else if (expected_ && *key != *expected_) {
+      *status = {grpc::StatusCode::UNAUTHENTICATED, "another node answers at this endpoint: its key is " + to_hex(*key)};
+    } else {
+      *status = grpc::Status::OK;
+    }
+    return true;
+  }
+  void Cancel(tls_api::TlsCustomVerificationCheckRequest* /*request*/) override {}
+
+ private:
+  std::optional<Ed25519PublicKey> expected_;
+};
+
+class Transport final : public GrpcTransport {
+ public:
+  Transport(runtime::Executor executor, const crypto::Ed25519KeyPair& key, TransportOptions options, const NodeCertificate& cert)
+      : executor_(std::move(executor)), self_(crypto::node_id(key.public_key())), options_(std::move(options)),
+        provider_(std::make_shared<tls_api::StaticDataCertificateProvider>(
+            std::vector<tls_api::IdentityKeyCertPair>{{cert.private_key_pem, cert.certificate_pem}})),
+        handlers_(std::make_shared<Handlers>(executor_, options_.max_concurrent_calls)), service_(handlers_) {}
+  ~Transport() override { Transport::stop(); }
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  void on_message(std::string service, MessageHandler handler) override { handlers_->messages[std::move(service)] = std::move(handler); }
+  void on_call(std::string service, CallHandler handler) override { handlers_->calls[std::move(service)] = std::move(handler); }
+  void on_stream(std::string service, StreamHandler handler) override { handlers_->streams[std::move(service)] = std::move(handler); }
+
+  Result<> start() override {
+    tls_api::TlsServerCredentialsOptions tls(provider_);
+    tls.watch_identity_key_cert_pairs();
+    tls.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_BUT_DONT_VERIFY);
+    tls.set_certificate_verifier(tls_api::ExternalCertificateVerifier::Create<KeyVerifier>(std::nullopt));
+    tls.set_check_call_host(false);
+    grpc::ServerBuilder builder;
+    int bound = 0;
+    builder.AddListeningPort(options_.listen, tls_api::TlsServerCredentials(tls), &bound);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.SetMaxReceiveMessageSize(static_cast<int>(kMaxFrameBytes) + 1024);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    if (!server_ || bound <= 0) {
+      server_.reset();
+      return fail(ErrorCode::kIo, "cannot listen on " + options_.listen + " for other nodes: is the port in use?");
+    }
+    port_ = static_cast<std::uint16_t>(bound);
+    return {};
+  }
+
+  void stop() override {
+    std::vector<std::shared_ptr<PeerLink>> links;
+    {
+      const std::lock_guard lock(mutex_);
+      links.swap(retired_);
+      for (auto& [id, link] : links_) links.push_back(std::move(link));
+      links_.clear();
+    }
+    for (const auto& link : links) link->stop();
+    for (const auto& link : links) link->wait_idle();
+    if (server_) server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));  // gRPC's own clock
+    server_.reset();
+  }
+
+  NodeId self() const override { return self_; }
+  std::uint16_t port() const override { return port_; }
+
+  Result<> set_peer(const Peer& peer) override {
+    if (peer.id != crypto::node_id(peer.key)) return fail(ErrorCode::kInvalid, "the peer's id does not belong to its key");
+    const std::lock_guard lock(mutex_);
+    auto& link = links_[peer.id];
+    if (link && link->peer().endpoint == peer.endpoint) return {};
+    if (!link && links_.size() > options_.max_peers) {
+      links_.erase(peer.id);
+      return fail(ErrorCode::kExhausted, "this node knows " + std::to_string(options_.max_peers) + " peers already");
+    }
+    std::erase_if(retired_, [](const auto& old) { return old->idle(); });
+    if (link) {
+      link->stop();
+      retired_.push_back(std::move(link));
+    }
+    link = std::make_shared<PeerLink>(peer, channel_to(peer), executor_,
+                                      QueueLimits{options_.notify_queue_messages, options_.notify_queue_bytes});
+    return {};
+  }
+  std::vector<Peer> peers() const override {
+    const std::lock_guard lock(mutex_);
+    std::vector<Peer> out;
+    for (const auto& [id, link] : links_) out.push_back(link->peer());
+    return out;
+  }
+  bool connected(const NodeId& peer) const override {
+    const auto link = find(peer);
+    return link && link->connected();
+  }
+
+  void notify(const NodeId& to, std::string_view service, Bytes message) override {
+    if (const auto link = find(to)) link->notify(service, std::move(message));
+  }
+  runtime::Task<Result<Bytes>> call(NodeId to, std::string service, Bytes request, Duration timeout) override {
+    const auto link = find(to);
+    if (!link) co_return fail(unknown(to));
+    if (request.size() > kMaxFrameBytes) co_return fail(ErrorCode::kInvalid, "the request is larger than 16 MiB");
+    co_return co_await link->call(std::move(service), std::move(request), timeout);
+  }
+  runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> open(NodeId to, std::string service, Bytes header) override {
+    const auto link = find(to);
+    if (!link) co_return fail(unknown(to));
+    co_return co_await link->open(std::move(service), std::move(header));
+  }
+
+ private:
+  static Error unknown(const NodeId& id) { return {ErrorCode::kNotFound, "no endpoint is known for node " + to_hex(id)}; }
+
+  std::shared_ptr<PeerLink> find(const NodeId& id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = links_.find(id);
+    return found == links_.end() ? nullptr : found->second;
+  }
+
+  std::shared_ptr<grpc::Channel> channel_to(const Peer& peer) {
+    tls_api::TlsChannelCredentialsOptions tls;
+    tls.set_certificate_provider(provider_);
+    tls.watch_identity_key_cert_pairs();
+    tls.set_verify_server_certs(false);
+    tls.set_check_call_host(false);
+    tls.set_certificate_verifier(tls_api::ExternalCertificateVerifier::Create<KeyVerifier>(peer.key));
+    grpc::ChannelArguments args;
+    args.SetMaxReceiveMessageSize(static_cast<int>(kMaxFrameBytes) + 1024);
+    args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+    args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 200);
+    args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+    args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);
+    args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
+    args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    // Each peer has its own verifier, so channels to one endpoint must never be shared.
+    args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(peer.endpoint, tls_api::TlsCredentials(tls), args);
+  }
+
+  const runtime::Executor executor_;
+  const NodeId self_;
+  const TransportOptions options_;
+  const std::shared_ptr<tls_api::StaticDataCertificateProvider> provider_;
+  const std::shared_ptr<Handlers> handlers_;
+  NodeService service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::uint16_t port_ = 0;
+  mutable std::mutex mutex_;
+  std::map<NodeId, std::shared_ptr<PeerLink>> links_;
+  std::vector<std::shared_ptr<PeerLink>> retired_;  // replaced, but gRPC may still be ending their calls
+};
+
+}  // namespace
+
+Result<std::unique_ptr<GrpcTransport>> make_transport(runtime::Executor executor, const crypto::Ed25519KeyPair& key,
+                                                      TransportOptions options) {
+  const auto colon = options.listen.rfind(':');
+  if (colon == std::string::npos || colon + 1 == options.listen.size())
+    return fail(ErrorCode::kInvalid, "\"" + options.listen + "\" is not host:port");
+  TRY_ASSIGN(const auto certificate, make_certificate(key));
+  return std::make_unique<Transport>(std::move(executor), key, std::move(options), certificate);
+}
+
+}  // namespace bonus::net::tls
