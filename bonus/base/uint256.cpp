@@ -18,7 +18,17 @@ constexpr Limb high_of(uint128 v) { return static_cast<Limb>(v >> 64); }
 constexpr Limb low_of(uint128 v) { return static_cast<Limb>(v); }
 
 /// floor((2^128 - 1) / d) - 2^64 of a divisor whose top bit is set.
-Limb reciprocal(Limb d) { return low_of(join(~d, ~Limb{0}) / d); }
+Limb reciprocal(Limb d) {
+#if defined(__x86_64__)
+  // The quotient fits a limb because ~d < d; the compiler cannot know and would call a 128-bit routine.
+  Limb quotient = ~Limb{0};
+  Limb remainder = ~d;
+  asm("divq %2" : "+a"(quotient), "+d"(remainder) : "r"(d) : "cc");
+  return quotient;
+#else
+  return low_of(join(~d, ~Limb{0}) / d);
+#endif
+}
 
 /// Quotient and remainder of (u1, u0) / d, for u1 < d; v = reciprocal(d). Algorithm 4 of the paper.
 Limb divide_2by1(Limb u1, Limb u0, Limb d, Limb v, Limb& remainder) {
