@@ -4,12 +4,14 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_certificate_verifier.h>
+#include <grpc/support/log.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
 #include <map>
 #include <mutex>
 #include <optional>
 
+#include "bonus/base/log.hpp"
 #include "bonus/net/tls/certificate.hpp"
 #include "bonus/net/tls/peer_link.hpp"
 #include "bonus/net/tls/service.hpp"
@@ -42,6 +44,14 @@ class KeyVerifier : public tls_api::ExternalCertificateVerifier {
  private:
   std::optional<Ed25519PublicKey> expected_;
 };
+
+/// gRPC writes to standard error by itself; a failed connection is no error of this node, so it goes to the debug log.
+void redirect_grpc_log() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    gpr_set_log_function([](gpr_log_func_args* args) { log::debug("net", "grpc", {{"message", args->message}}); });
+  });
+}
 
 class Transport final : public GrpcTransport {
  public:
@@ -189,6 +199,7 @@ Result<std::unique_ptr<GrpcTransport>> make_transport(runtime::Executor executor
   const auto colon = options.listen.rfind(':');
   if (colon == std::string::npos || colon + 1 == options.listen.size())
     return fail(ErrorCode::kInvalid, "\"" + options.listen + "\" is not host:port");
+  redirect_grpc_log();
   TRY_ASSIGN(const auto certificate, make_certificate(key));
   return std::make_unique<Transport>(std::move(executor), key, std::move(options), certificate);
 }

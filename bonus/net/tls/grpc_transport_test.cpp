@@ -108,7 +108,7 @@ TEST(GrpcTransport, CallsCarryTheCallersIdentity) {
   EXPECT_EQ(refused.error().code, ErrorCode::kExhausted);
   EXPECT_EQ(refused.error().message, "no room");
   EXPECT_EQ(world.run(a->call(to.id, "nothing", Bytes{}, std::chrono::seconds(5))).error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(world.run(a->call(b->self(), "echo", Bytes((16 << 20) + 1), std::chrono::seconds(5))).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(world.run(a->call(b->self(), "echo", Bytes((16u << 20) + 1), std::chrono::seconds(5))).error().code, ErrorCode::kInvalid);
 }
 
 TEST(GrpcTransport, RefusesANodeWithAnotherKey) {
