@@ -111,7 +111,8 @@ Result<> ChainApp::check_seals(std::uint64_t height, const Block& block) const {
 
   TRY_ASSIGN(const auto extra, ExtraData::decode(header.extra_data));
   const auto& genesis = ledger_.genesis();
-  if (extra.proposer >= config_.validators.size()) return bad_block(fmt::format("there is no bookkeeper {}", extra.proposer));
+  if (extra.proposer >= config_.validators.size())
+    return bad_block(fmt::format("there is no bookkeeper {}", extra.proposer));
   if (header.beneficiary != genesis.bookkeepers[extra.proposer].account)
     return bad_block("its fees do not go to its proposer's account");
   const Hash32 validators = genesis.validators_hash();
@@ -139,8 +140,7 @@ Result<> ChainApp::check_seals(std::uint64_t height, const Block& block) const {
     return bad_block("its header names another certificate of the parent");
   auto cert = chain::consensus::CommitCert::decode(block.last_commit);
   if (!cert) return fail(std::move(cert).error().wrap("the certificate of the parent"));
-  if (cert->height + 1 != height || cert->hash != parent)
-    return bad_block("its certificate is not one of the parent");
+  if (cert->height + 1 != height || cert->hash != parent) return bad_block("its certificate is not one of the parent");
   auto verified = chain::consensus::verify_commit_cert(config_, *cert);
   if (!verified) return fail(std::move(verified).error().wrap("the certificate of the parent"));
   return {};

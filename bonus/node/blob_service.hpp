@@ -1,0 +1,21 @@
+// Blobs between nodes: serves the local store to authenticated peers and finds blobs at them
+// (docs/formats/node_services.md).
+#pragma once
+
+#include <memory>
+
+#include "bonus/base/metrics.hpp"
+#include "bonus/compute/api/images.hpp"
+#include "bonus/net/api/transport.hpp"
+#include "bonus/storage/api/blob_store.hpp"
+
+namespace bonus::node {
+
+/// Registers the services "blob.has" and "blob.read": before transport.start(). The references must outlive the
+/// handlers.
+void serve_blobs(net::Transport& transport, storage::BlobStore& store, runtime::BlockingPool& pool, Metrics& metrics);
+
+/// Asks all peers of the transport at once; those that answer first stand first.
+[[nodiscard]] std::unique_ptr<compute::BlobPeers> make_blob_peers(net::Transport& transport);
+
+}  // namespace bonus::node
