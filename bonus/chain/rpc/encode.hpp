@@ -1,0 +1,30 @@
+// Ledger objects as JSON, field by field as execution-apis defines them. Internal to this folder.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <string>
+
+#include "bonus/chain/api/ledger.hpp"
+
+namespace bonus::chain::rpc {
+
+[[nodiscard]] std::string quantity(std::uint64_t value);
+[[nodiscard]] std::string quantity(const uint256& value);
+
+/// Where a transaction stands; without it, it is pending.
+struct Place {
+  Hash32 block_hash;
+  std::uint64_t block_number = 0;
+  std::uint32_t index = 0;
+  uint256 base_fee;
+};
+[[nodiscard]] boost::json::object encode_transaction(const SenderTransaction& item, std::uint64_t chain_id,
+                                                     const Place* place);
+[[nodiscard]] boost::json::object encode_block(const StoredBlock& block, std::uint64_t chain_id, bool full);
+/// The block that the mempool would make now: like a block, but hash, nonce and miner are null.
+[[nodiscard]] boost::json::object encode_pending_block(const Block& block, std::uint64_t chain_id, bool full);
+[[nodiscard]] boost::json::object encode_receipt(const StoredReceipt& receipt);
+[[nodiscard]] boost::json::object encode_log(const FoundLog& log);
+
+}  // namespace bonus::chain::rpc

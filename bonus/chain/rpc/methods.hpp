@@ -1,0 +1,38 @@
+// The table of methods. Internal to this folder.
+#pragma once
+
+#include <string_view>
+
+#include "bonus/chain/rpc/params.hpp"
+#include "bonus/chain/rpc/rpc.hpp"
+
+namespace bonus::chain::rpc {
+
+/// What a method works on.
+struct Context {
+  const LedgerReader& ledger;
+  Mempool& mempool;
+  const RpcOptions& options;
+
+  /// The number of a block that exists: tags all mean the head but "earliest". -32000 "header not found" otherwise.
+  [[nodiscard]] Reply<std::uint64_t> number_of(const BlockId& id) const;
+  /// Null when there is no such block.
+  [[nodiscard]] Reply<std::shared_ptr<const StoredBlock>> find_block(const BlockId& id) const;
+  [[nodiscard]] std::uint64_t chain_id() const { return ledger.genesis().chain_id; }
+};
+using Method = JsonReply (*)(const Context& context, const Params& params);
+
+/// Null when the method does not exist.
+[[nodiscard]] Method find_method(std::string_view name);
+
+// By topic; each file lists its methods.
+struct NamedMethod {
+  std::string_view name;
+  Method method;
+};
+[[nodiscard]] std::span<const NamedMethod> block_methods();
+[[nodiscard]] std::span<const NamedMethod> state_methods();
+[[nodiscard]] std::span<const NamedMethod> call_methods();
+[[nodiscard]] std::span<const NamedMethod> fee_methods();
+
+}  // namespace bonus::chain::rpc

@@ -1,0 +1,171 @@
+// Blocks, transactions, receipts and logs.
+#include <fmt/format.h>
+
+#include <array>
+#include <boost/json/array.hpp>
+
+#include "bonus/chain/api/gas.hpp"
+#include "bonus/chain/rpc/encode.hpp"
+#include "bonus/chain/rpc/methods.hpp"
+
+namespace bonus::chain::rpc {
+namespace {
+
+namespace json = boost::json;
+
+JsonReply block_number(const Context& context, const Params& params) {
+  TRY(params.at_most(0));
+  return json::value(quantity(context.ledger.head().number));
+}
+
+/// The block that this node would build from its mempool on the head; its roots are unknown before it is executed.
+JsonReply pending_block(const Context& context, bool full) {
+  const Header head = context.ledger.head();
+  Block block;
+  block.header = head;
+  block.header.parent_hash = context.ledger.head_hash();
+  block.header.number = head.number + 1;
+  block.header.timestamp = head.timestamp + 1;
+  block.header.gas_used = 0;
+  block.header.logs_bloom = Bloom();
+  block.header.state_root = block.header.transactions_root = block.header.receipts_root = Hash32();
+  block.header.prev_randao = Hash32();
+  block.header.extra_data.clear();
+  block.header.base_fee = next_base_fee(head, context.ledger.genesis());
+  block.transactions = context.mempool.best(block.header.base_fee, block.header.gas_limit);
+  return encode_pending_block(block, context.chain_id(), full);
+}
+
+JsonReply get_block(const Context& context, const Params& params) {
+  TRY(params.at_most(2));
+  TRY_ASSIGN(const auto id, params.block(0));
+  TRY_ASSIGN(const bool full, params.boolean_or_false(1));
+  if (const auto* tag = std::get_if<Tag>(&id); tag != nullptr && *tag == Tag::kPending)
+    return pending_block(context, full);
+  TRY_ASSIGN(const auto block, context.find_block(id));
+  if (!block) return nullptr;
+  return encode_block(*block, context.chain_id(), full);
+}
+
+JsonReply get_block_by_hash(const Context& context, const Params& params) {
+  TRY(params.hash(0));
+  return get_block(context, params);
+}
+
+JsonReply transaction_count(const Context& context, const Params& params) {
+  TRY_ASSIGN(const auto id, params.block(0));
+  TRY_ASSIGN(const auto block, context.find_block(id));
+  if (!block) return nullptr;
+  return json::value(quantity(static_cast<std::uint64_t>(block->block.transactions.size())));
+}
+
+JsonReply uncle_count(const Context& context, const Params& params) {
+  TRY_ASSIGN(const auto id, params.block(0));
+  TRY_ASSIGN(const auto block, context.find_block(id));
+  if (!block) return nullptr;
+  return "0x0";
+}
+
+JsonReply transaction_by_index(const Context& context, const Params& params) {
+  TRY_ASSIGN(const auto id, params.block(0));
+  TRY_ASSIGN(const auto index, params.quantity64(1));
+  TRY_ASSIGN(const auto block, context.find_block(id));
+  if (!block || index >= block->block.transactions.size()) return nullptr;
+  const auto& header = block->block.header;
+  const Place place{block->hash, header.number, static_cast<std::uint32_t>(index), header.base_fee};
+  return encode_transaction(*block->block.transactions[index], context.chain_id(), &place);
+}
+
+JsonReply transaction_by_hash(const Context& context, const Params& params) {
+  TRY_ASSIGN(const auto hash, params.hash(0));
+  const auto mined = context.ledger.receipt(hash);
+  if (mined && mined->transaction) {
+    // Of the base fee only the effective price is needed, and the receipt has it.
+    const Place place{mined->block_hash, mined->block_number, mined->index, uint256()};
+    auto out = encode_transaction(*mined->transaction, context.chain_id(), &place);
+    out["gasPrice"] = quantity(mined->receipt.effective_gas_price);
+    return out;
+  }
+  if (!mined && mined.error().code != ErrorCode::kNotFound) return failure(mined.error());
+  if (const auto pending = context.mempool.find(hash)) return encode_transaction(*pending, context.chain_id(), nullptr);
+  return nullptr;
+}
+
+JsonReply receipt_by_hash(const Context& context, const Params& params) {
+  TRY_ASSIGN(const auto hash, params.hash(0));
+  const auto found = context.ledger.receipt(hash);
+  if (!found && found.error().code != ErrorCode::kNotFound) return failure(found.error());
+  if (!found || !found->transaction) return nullptr;
+  return encode_receipt(*found);
+}
+
+JsonReply block_receipts(const Context& context, const Params& params) {
+  TRY_ASSIGN(const auto id, params.block(0));
+  TRY_ASSIGN(const auto block, context.find_block(id));
+  if (!block) return nullptr;
+  const auto receipts = context.ledger.receipts(block->block.header.number);
+  if (!receipts) return failure(receipts.error());
+  json::array out;
+  for (const auto& receipt : *receipts)
+    if (receipt.transaction) out.emplace_back(encode_receipt(receipt));
+  return out;
+}
+
+std::uint64_t range_end(const Context& context, const BlockId& id) {
+  if (const auto* number = std::get_if<std::uint64_t>(&id)) return *number;
+  const auto* tag = std::get_if<Tag>(&id);
+  return tag != nullptr && *tag == Tag::kEarliest ? 0 : context.ledger.head().number;
+}
+
+JsonReply get_logs(const Context& context, const Params& params) {
+  TRY(params.at_most(1));
+  TRY_ASSIGN(auto query, read_log_query(params, 0));
+  if (std::holds_alternative<Hash32>(query.from) || std::holds_alternative<Hash32>(query.to))
+    return Params::invalid(0, "fromBlock and toBlock are numbers or tags");
+  auto& filter = query.filter;
+  const std::uint64_t head = context.ledger.head().number;
+  if (query.block_hash) {
+    TRY_ASSIGN(const auto block, context.find_block(*query.block_hash));
+    if (!block) return failure(kServerError, "unknown block");
+    filter.from_block = filter.to_block = block->block.header.number;
+  } else {
+    filter.from_block = range_end(context, query.from);
+    filter.to_block = range_end(context, query.to);
+    if (filter.from_block > filter.to_block) return failure(kInvalidParams, "invalid block range params");
+    if (filter.from_block > head) return json::array();
+    filter.to_block = std::min(filter.to_block, head);
+    if (filter.to_block - filter.from_block >= context.options.max_log_blocks)
+      return failure(kLimitExceeded,
+                     fmt::format("the block range is larger than {} blocks", context.options.max_log_blocks));
+  }
+  filter.limit = context.options.max_logs;
+  const auto found = context.ledger.logs(filter);
+  if (!found && found.error().code == ErrorCode::kExhausted)
+    return failure(kLimitExceeded, fmt::format("query returned more than {} results", filter.limit));
+  if (!found) return failure(found.error());
+  json::array out;
+  for (const auto& log : *found) out.emplace_back(encode_log(log));
+  return out;
+}
+
+constexpr auto kMethods = std::to_array<NamedMethod>({
+    {"eth_blockNumber", block_number},
+    {"eth_getBlockByNumber", get_block},
+    {"eth_getBlockByHash", get_block_by_hash},
+    {"eth_getBlockTransactionCountByNumber", transaction_count},
+    {"eth_getBlockTransactionCountByHash", transaction_count},
+    {"eth_getUncleCountByBlockNumber", uncle_count},
+    {"eth_getUncleCountByBlockHash", uncle_count},
+    {"eth_getTransactionByBlockNumberAndIndex", transaction_by_index},
+    {"eth_getTransactionByBlockHashAndIndex", transaction_by_index},
+    {"eth_getTransactionByHash", transaction_by_hash},
+    {"eth_getTransactionReceipt", receipt_by_hash},
+    {"eth_getBlockReceipts", block_receipts},
+    {"eth_getLogs", get_logs},
+});
+
+}  // namespace
+
+std::span<const NamedMethod> block_methods() { return kMethods; }
+
+}  // namespace bonus::chain::rpc

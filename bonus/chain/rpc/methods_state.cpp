@@ -1,0 +1,125 @@
+// The node, the network, and the state of accounts.
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "bonus/chain/api/constants.hpp"
+#include "bonus/chain/rpc/encode.hpp"
+#include "bonus/chain/rpc/methods.hpp"
+#include "bonus/crypto/hash.hpp"
+
+namespace bonus::chain::rpc {
+namespace {
+
+namespace json = boost::json;
+
+JsonReply client_version(const Context& context, const Params&) { return json::value(context.options.client_version); }
+JsonReply sha3(const Context&, const Params& params) {
+  TRY_ASSIGN(const auto data, params.data(0));
+  return json::value(to_hex0x(crypto::keccak256(data)));
+}
+JsonReply net_version(const Context& context, const Params&) { return json::value(std::to_string(context.chain_id())); }
+JsonReply net_listening(const Context&, const Params&) { return true; }
+JsonReply net_peer_count(const Context& context, const Params&) {
+  return json::value(
+      quantity(context.options.peer_count ? static_cast<std::uint64_t>(context.options.peer_count()) : 0));
+}
+JsonReply chain_id(const Context& context, const Params&) { return json::value(quantity(context.chain_id())); }
+JsonReply syncing(const Context& context, const Params&) {
+  const auto status = context.options.sync_status ? context.options.sync_status() : std::nullopt;
+  if (!status) return false;
+  json::object out;
+  out["startingBlock"] = quantity(status->starting_block);
+  out["currentBlock"] = quantity(status->current_block);
+  out["highestBlock"] = quantity(status->highest_block);
+  return out;
+}
+JsonReply accounts(const Context&, const Params&) { return json::array(); }
+JsonReply mining(const Context&, const Params&) { return false; }
+JsonReply hashrate(const Context&, const Params&) { return "0x0"; }
+
+Reply<Account> account_at(const Context& context, const Params& params, std::size_t block_index) {
+  TRY_ASSIGN(const auto address, params.address(0));
+  TRY_ASSIGN(const auto id, params.block_or_latest(block_index));
+  TRY_ASSIGN(const auto number, context.number_of(id));
+  auto account = context.ledger.account(address, number);
+  if (!account) return failure(account.error());
+  return *std::move(account);
+}
+
+JsonReply get_balance(const Context& context, const Params& params) {
+  TRY(params.at_most(2));
+  TRY_ASSIGN(const auto account, account_at(context, params, 1));
+  return json::value(quantity(account.balance));
+}
+
+JsonReply get_code(const Context& context, const Params& params) {
+  TRY(params.at_most(2));
+  TRY_ASSIGN(const auto account, account_at(context, params, 1));
+  // Native contracts show one INVALID instruction, so that tools which look for code find a contract.
+  return json::value(account.code_hash == system_code_hash() ? to_hex0x(kSystemCode) : "0x");
+}
+
+JsonReply get_transaction_count(const Context& context, const Params& params) {
+  TRY(params.at_most(2));
+  TRY_ASSIGN(const auto id, params.block_or_latest(1));
+  if (const auto* tag = std::get_if<Tag>(&id); tag != nullptr && *tag == Tag::kPending) {
+    TRY_ASSIGN(const auto address, params.address(0));
+    return json::value(quantity(context.mempool.next_nonce(address)));
+  }
+  TRY_ASSIGN(const auto account, account_at(context, params, 1));
+  return json::value(quantity(account.nonce));
+}
+
+Result<uint256> read_slot(const json::value& value) {
+  // Both QUANTITY and DATA are seen in the wild, so leading zeros and odd lengths are accepted here, as geth does.
+  const auto* text = value.if_string();
+  if (text == nullptr) return fail(ErrorCode::kInvalid, "non-string, expected a hex string");
+  const std::string_view view(text->data(), text->size());
+  if (!view.starts_with("0x")) return fail(ErrorCode::kInvalid, "hex string without 0x prefix");
+  if (view.size() > 66) return fail(ErrorCode::kInvalid, "storage key too long (want at most 32 bytes)");
+  return uint256::parse(view);
+}
+
+JsonReply get_storage_at(const Context& context, const Params& params) {
+  TRY(params.at_most(3));
+  TRY_ASSIGN(const auto address, params.address(0));
+  TRY_ASSIGN(const auto slot, params.read(1, &read_slot));
+  TRY_ASSIGN(const auto id, params.block_or_latest(2));
+  TRY_ASSIGN(const auto number, context.number_of(id));
+  const auto value = context.ledger.storage(address, slot, number);
+  if (!value) return failure(value.error());
+  return json::value(to_hex0x(value->to_be()));
+}
+
+JsonReply pool_status(const Context& context, const Params&) {
+  const auto stats = context.mempool.stats();
+  json::object out;
+  out["pending"] = quantity(static_cast<std::uint64_t>(stats.pending));
+  out["queued"] = quantity(static_cast<std::uint64_t>(stats.queued));
+  return out;
+}
+
+constexpr auto kMethods = std::to_array<NamedMethod>({
+    {"web3_clientVersion", client_version},
+    {"web3_sha3", sha3},
+    {"net_version", net_version},
+    {"net_listening", net_listening},
+    {"net_peerCount", net_peer_count},
+    {"eth_chainId", chain_id},
+    {"eth_syncing", syncing},
+    {"eth_accounts", accounts},
+    {"eth_mining", mining},
+    {"eth_hashrate", hashrate},
+    {"eth_getBalance", get_balance},
+    {"eth_getCode", get_code},
+    {"eth_getTransactionCount", get_transaction_count},
+    {"eth_getStorageAt", get_storage_at},
+    {"txpool_status", pool_status},
+});
+
+}  // namespace
+
+std::span<const NamedMethod> state_methods() { return kMethods; }
+
+}  // namespace bonus::chain::rpc

@@ -1,0 +1,201 @@
+// An in-memory ledger and mempool for tests of what reads them: blocks are appended by hand, state is a map, calls are
+// a function.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "bonus/chain/api/ledger.hpp"
+
+namespace bonus::chain::testing {
+
+/// Thread-safe as far as LedgerReader demands; the building functions are for one thread, before reading starts.
+class FakeLedger final : public LedgerReader {
+ public:
+  explicit FakeLedger(Genesis genesis) : genesis_(std::move(genesis)) {
+    Header header;
+    header.gas_limit = genesis_.gas_limit;
+    header.timestamp = genesis_.timestamp;
+    header.base_fee = genesis_.base_fee;
+    for (const auto& [address, balance] : genesis_.balances) state_[address].balance = balance;
+    append(std::move(header), {}, {});
+  }
+
+  /// Adds a block on the head. `receipts` belong to `transactions` one by one; their gas fills the header.
+  void add_block(std::vector<TransactionPtr> transactions, std::vector<Receipt> receipts, uint256 base_fee) {
+    Header header;
+    header.parent_hash = head_hash();
+    header.number = head().number + 1;
+    header.timestamp = head().timestamp + 1;
+    header.gas_limit = genesis_.gas_limit;
+    header.base_fee = base_fee;
+    for (auto& receipt : receipts) {
+      header.gas_used += receipt.gas_used;
+      receipt.cumulative_gas = header.gas_used;
+    }
+    append(std::move(header), std::move(transactions), std::move(receipts));
+  }
+  Account& account_ref(const Address& address) { return state_[address]; }
+  void set_storage(const Address& address, const uint256& slot, const uint256& value) {
+    storage_[std::pair(address, slot.to_be())] = value;
+  }
+  void on_call(std::function<Result<CallReply>(const CallRequest&)> call) { call_ = std::move(call); }
+
+  const Genesis& genesis() const override { return genesis_; }
+  Header head() const override { return blocks_.back()->block.header; }
+  Hash32 head_hash() const override { return blocks_.back()->hash; }
+  Result<std::shared_ptr<const StoredBlock>> block(std::uint64_t number) const override {
+    if (number >= blocks_.size())
+      return fail(ErrorCode::kNotFound, "block " + std::to_string(number) + " is not known");
+    return blocks_[number];
+  }
+  Result<std::shared_ptr<const StoredBlock>> block(const Hash32& hash) const override {
+    for (const auto& block : blocks_)
+      if (block->hash == hash) return block;
+    return fail(ErrorCode::kNotFound, "the block is not known");
+  }
+  Result<StoredReceipt> receipt(const Hash32& transaction) const override {
+    for (const auto& list : receipts_)
+      for (const auto& receipt : list)
+        if (receipt.transaction->hash == transaction) return receipt;
+    return fail(ErrorCode::kNotFound, "the transaction is not known");
+  }
+  Result<std::vector<StoredReceipt>> receipts(std::uint64_t number) const override {
+    if (number >= receipts_.size()) return fail(ErrorCode::kNotFound, "the block is not known");
+    return receipts_[number];
+  }
+  Result<Account> account(const Address& address, std::uint64_t) const override {
+    const auto found = state_.find(address);
+    return found == state_.end() ? Account() : found->second;
+  }
+  Result<uint256> storage(const Address& address, const uint256& slot, std::uint64_t) const override {
+    const auto found = storage_.find(std::pair(address, slot.to_be()));
+    return found == storage_.end() ? uint256() : found->second;
+  }
+  Result<CallReply> call(const CallRequest& request, std::uint64_t) const override {
+    if (!call_) return CallReply{true, {}, 21'000, {}};
+    return call_(request);
+  }
+  Result<std::vector<FoundLog>> logs(const LogFilter& filter) const override {
+    std::vector<FoundLog> out;
+    for (std::uint64_t number = filter.from_block; number <= filter.to_block && number < receipts_.size(); ++number) {
+      for (const auto& receipt : receipts_[number]) {
+        std::uint32_t index = receipt.first_log_index;
+        for (const auto& log : receipt.receipt.logs) {
+          const FoundLog found{log, receipt.block_hash, receipt.transaction->hash, number, receipt.index, index++};
+          if (!matches(filter, log)) continue;
+          if (out.size() == filter.limit) return fail(ErrorCode::kExhausted, "too many logs match");
+          out.push_back(found);
+        }
+      }
+    }
+    return out;
+  }
+  std::uint64_t subscribe(std::function<void(std::shared_ptr<const StoredBlock>)> listener) override {
+    const std::lock_guard lock(mutex_);
+    listeners_[++next_listener_] = std::move(listener);
+    return next_listener_;
+  }
+  void unsubscribe(std::uint64_t id) override {
+    const std::lock_guard lock(mutex_);
+    listeners_.erase(id);
+  }
+
+ private:
+  static bool matches(const LogFilter& filter, const Log& log) {
+    if (!filter.addresses.empty() && std::ranges::find(filter.addresses, log.address) == filter.addresses.end())
+      return false;
+    for (std::size_t i = 0; i < filter.topics.size(); ++i) {
+      if (i >= log.topics.size()) return false;
+      if (!filter.topics[i].empty() && std::ranges::find(filter.topics[i], log.topics[i]) == filter.topics[i].end())
+        return false;
+    }
+    return true;
+  }
+
+  void append(Header header, std::vector<TransactionPtr> transactions, std::vector<Receipt> receipts) {
+    auto stored = std::make_shared<StoredBlock>();
+    stored->block.header = std::move(header);
+    stored->block.transactions = std::move(transactions);
+    stored->hash = stored->block.header.hash();
+    stored->size_bytes = stored->block.encode().size();
+    auto& list = receipts_.emplace_back();
+    std::uint32_t index = 0;
+    std::uint32_t first_log = 0;
+    for (auto& receipt : receipts) {
+      const auto logs = static_cast<std::uint32_t>(receipt.logs.size());
+      list.push_back({std::move(receipt), stored->block.transactions[index], stored->hash, stored->block.header.number,
+                      index, first_log});
+      ++index;
+      first_log += logs;
+    }
+    blocks_.push_back(stored);
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, listener] : listeners_) listener(stored);
+  }
+
+  Genesis genesis_;
+  std::vector<std::shared_ptr<const StoredBlock>> blocks_;
+  std::vector<std::vector<StoredReceipt>> receipts_;
+  std::map<Address, Account> state_;
+  std::map<std::pair<Address, Hash32>, uint256> storage_;
+  std::function<Result<CallReply>(const CallRequest&)> call_;
+  std::mutex mutex_;
+  std::map<std::uint64_t, std::function<void(std::shared_ptr<const StoredBlock>)>> listeners_;
+  std::uint64_t next_listener_ = 0;
+};
+
+/// Takes every transaction of the right chain; nonces are counted from the given ledger.
+class FakeMempool final : public Mempool {
+ public:
+  explicit FakeMempool(const FakeLedger& ledger) : ledger_(ledger) {}
+  Result<> add(TransactionPtr tx) override {
+    const std::lock_guard lock(mutex_);
+    if (tx->tx.chain_id != ledger_.genesis().chain_id) return fail(ErrorCode::kInvalid, "invalid chain id for signer");
+    if (pending_.contains(tx->hash)) return fail(ErrorCode::kExists, "already known");
+    if (tx->tx.nonce < nonce_of(tx->sender)) return fail(ErrorCode::kInvalid, "nonce too low");
+    pending_.emplace(tx->hash, tx);
+    return {};
+  }
+  TransactionPtr find(const Hash32& hash) const override {
+    const std::lock_guard lock(mutex_);
+    const auto found = pending_.find(hash);
+    return found == pending_.end() ? nullptr : found->second;
+  }
+  std::vector<TransactionPtr> best(const uint256&, std::uint64_t) const override {
+    const std::lock_guard lock(mutex_);
+    std::vector<TransactionPtr> out;
+    for (const auto& [hash, tx] : pending_) out.push_back(tx);
+    return out;
+  }
+  std::uint64_t next_nonce(const Address& sender) const override {
+    const std::lock_guard lock(mutex_);
+    std::uint64_t nonce = nonce_of(sender);
+    for (const auto& [hash, tx] : pending_)
+      if (tx->sender == sender) nonce = std::max(nonce, tx->tx.nonce + 1);
+    return nonce;
+  }
+  MempoolStats stats() const override {
+    const std::lock_guard lock(mutex_);
+    return {pending_.size(), 0, 0};
+  }
+  bool has_work() const override { return stats().pending > 0; }
+  void on_block(const StoredBlock& block) override {
+    const std::lock_guard lock(mutex_);
+    for (const auto& tx : block.block.transactions) pending_.erase(tx->hash);
+  }
+  void on_added(std::function<void(TransactionPtr)>) override {}
+
+ private:
+  [[nodiscard]] std::uint64_t nonce_of(const Address& sender) const {
+    const auto account = ledger_.account(sender, 0);
+    return account ? account->nonce : 0;
+  }
+  const FakeLedger& ledger_;
+  mutable std::mutex mutex_;
+  std::map<Hash32, TransactionPtr> pending_;
+};
+
+}  // namespace bonus::chain::testing
