@@ -50,8 +50,9 @@ rocksdb::ReadOptions read_options(const StoreSnapshot* at) {
 class RocksStore final : public Store {
  public:
   ~RocksStore() override {
+    if (!db_) return;  // open() failed
     for (auto* handle : handles_) (void)db_->DestroyColumnFamilyHandle(handle);
-    if (default_ != nullptr) (void)db_->DestroyColumnFamilyHandle(default_);
+    (void)db_->DestroyColumnFamilyHandle(default_);
   }
 
   [[nodiscard]] Result<> open(const std::string& path, std::size_t cache_bytes) {

@@ -1,0 +1,30 @@
+// The pool of waiting transactions behind chain/api's Mempool.
+#pragma once
+
+#include <memory>
+
+#include "bonus/chain/api/host.hpp"
+#include "bonus/chain/api/ledger.hpp"
+
+namespace bonus::chain::mempool {
+
+struct MempoolLimits {
+  std::size_t executable_per_sender = 64;  ///< Nonces that follow the state's without a gap.
+  std::size_t queued_per_sender = 64;      ///< Behind a gap.
+  std::size_t transactions = 20'000;
+  std::size_t bytes = 64 << 20;              ///< Of encoded transactions.
+  unsigned replacement_percent = 10;         ///< How much more both fees must be to replace the same nonce.
+  std::uint64_t queued_lifetime_s = 10'800;  ///< Of block time; then what waits behind a gap is dropped.
+};
+
+/// `ledger` and `registry` must outlive the pool. The pool follows the head only through on_block().
+///
+/// add() refuses, besides what check_static() refuses: a known hash (kExists, "already known"), a spent nonce ("nonce
+/// too low"), fees below the next base fee, a sender who cannot pay for all that waits of it ("insufficient funds for
+/// gas * price
+/// + value"), a same nonce that does not pay 10% more ("replacement transaction underpriced"), a target whose code no
+/// native contract implements, and whatever exceeds a bound (kExhausted: "account limit exceeded", "txpool is full").
+[[nodiscard]] std::unique_ptr<Mempool> make_mempool(const LedgerReader& ledger, const ContractRegistry& registry,
+                                                    const MempoolLimits& limits = {});
+
+}  // namespace bonus::chain::mempool
