@@ -34,6 +34,9 @@ class LinkResponse final : public ClientResponse {
     if (!link_) co_return fail(ErrorCode::kConflict, "the connection of this response was handed over");
     co_return co_await link_->reader->read_body(out, link_->timeout);
   }
+  void set_timeout(Duration timeout) override {
+    if (link_) link_->timeout = timeout;
+  }
   std::unique_ptr<ByteStream> take_stream() override {
     auto rest = link_->reader->take_rest();
     // The link still refers to the stream, so both are kept until the taker lets go.

@@ -123,6 +123,8 @@ class ClientResponse {
   [[nodiscard]] virtual const Headers& headers() const = 0;
   [[nodiscard]] virtual Task<Result<std::size_t>> read(std::span<std::uint8_t> out) = 0;
   [[nodiscard]] Task<Result<Bytes>> read_all(std::size_t limit_bytes);
+  /// Longest wait between reads of the body from now on.
+  virtual void set_timeout(Duration timeout) = 0;
   /// The raw connection behind a 101 response: what was read but not used comes first. Once; nothing else may be called
   /// then.
   [[nodiscard]] virtual std::unique_ptr<ByteStream> take_stream() = 0;
