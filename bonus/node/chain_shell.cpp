@@ -103,6 +103,7 @@ struct ChainShell::Impl : std::enable_shared_from_this<ChainShell::Impl> {
   UnixMillis committed_at_ms = 0;
   std::uint64_t rewritten_at = 0;
   std::function<void(Error)> on_halt;
+  std::atomic<bool> started{false};  // any thread
 
   std::atomic<std::size_t> inbox_messages{0}, inbox_bytes{0};  // any thread
   std::atomic<bool> work_posted{false};                        // any thread
@@ -150,17 +151,13 @@ void ChainShell::Impl::register_handlers() {
       });
     });
   }
-  SyncParts sync_parts{strand,
-                       parts.clock,
-                       parts.ledger,
-                       parts.transport,
-                       config,
-                       [weak = weak_from_this()](BytesView body, const bft::CommitCert& cert) -> Result<> {
-                         auto self = weak.lock();
-                         if (self == nullptr || !self->running)
-                           return fail(ErrorCode::kCancelled, "the chain was stopped");
-                         return self->apply_synced(body, cert);
-                       }};
+  auto apply = [weak = weak_from_this()](BytesView body, const bft::CommitCert& cert) -> Result<> {
+    auto self = weak.lock();
+    if (self == nullptr || !self->running) return fail(ErrorCode::kCancelled, "the chain was stopped");
+    return self->apply_synced(body, cert);
+  };
+  SyncParts sync_parts{strand,       parts.pool,      parts.random, parts.clock,
+                       parts.ledger, parts.transport, config,       std::move(apply)};
   sync = std::make_unique<ChainSync>(std::move(sync_parts));
 }
 
@@ -234,15 +231,15 @@ void ChainShell::Impl::perform(bft::Actions actions) {
     if (auto done = perform_one(action, queue); !done) return halt(std::move(done).error());
   }
   if (!running) return;
-  if (auto flushed = log->flush(core->signer_state()); !flushed) return halt(std::move(flushed).error());
+  if (auto flushed = log->flush(); !flushed) return halt(std::move(flushed).error());
   arm_timer();
   publish_status();
 }
 
 Result<> ChainShell::Impl::perform_one(bft::Action& action, std::deque<bft::Action>& more) {
-  if (auto* persist = std::get_if<bft::Persist>(&action)) return log->append(persist->record);
+  if (auto* persist = std::get_if<bft::Persist>(&action)) return log->append(persist->record, std::move(persist->signer_state));
   // Rule 10: nothing leaves this node before what was persisted is on the disk.
-  if (auto flushed = log->flush(core->signer_state()); !flushed) return flushed;
+  if (auto flushed = log->flush(); !flushed) return flushed;
   if (auto* broadcast = std::get_if<bft::Broadcast>(&action)) {
     for (std::size_t i = 0; i < ids.size(); ++i)
       if (i != *config.self) parts.transport.notify(ids[i], kService, broadcast->message);
@@ -271,7 +268,7 @@ Result<> ChainShell::Impl::decided(bft::Decided& decision, std::deque<bft::Actio
   const std::uint64_t head = decision.height;
   if (log->grown_bytes() > kRewriteBytes || head >= rewritten_at + kRewriteHeights) {
     // The live records contain what the actions just given will persist: appending those again is harmless.
-    if (auto flushed = log->flush(core->signer_state()); !flushed) return flushed;
+    if (auto flushed = log->flush(); !flushed) return flushed;
     rewritten_at = head;
     return log->rewrite(core->live_records());
   }
@@ -362,6 +359,7 @@ Result<std::unique_ptr<ChainShell>> ChainShell::open(const ChainParts& parts, co
 }
 
 void ChainShell::start(std::function<void(Error)> on_halt) {
+  impl_->started = true;
   asio::post(impl_->strand, [impl = impl_, on_halt = std::move(on_halt)]() mutable {
     impl->on_halt = std::move(on_halt);
     impl->begin();
@@ -369,6 +367,7 @@ void ChainShell::start(std::function<void(Error)> on_halt) {
 }
 
 void ChainShell::stop() {
+  if (!impl_->started) return;
   std::promise<void> done;
   auto finished = done.get_future();
   asio::post(impl_->strand, [impl = impl_, &done] {

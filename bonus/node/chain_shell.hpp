@@ -21,6 +21,7 @@ struct ChainParts {
   const runtime::Clock& clock;
   runtime::Random& random;
   runtime::Disk& disk;
+  runtime::BlockingPool& pool;  ///< Serves blocks to peers.
   chain::Ledger& ledger;
   chain::Mempool& mempool;
   net::Transport& transport;

@@ -15,11 +15,13 @@ namespace bonus::node {
 
 struct SyncParts {
   runtime::Executor strand;  ///< The chain's strand: callbacks run there, and so must every call.
+  runtime::BlockingPool& pool;
+  runtime::Random& random;
   const runtime::Clock& clock;
   chain::Ledger& ledger;
   net::Transport& transport;
   const chain::consensus::Config& config;  ///< Whose certificates count.
-  /// Commits a block whose certificate has been verified; an error means that the block is not valid on the head.
+  /// Commits the block above the head, whose certificate has been verified. An error means that it is not valid there.
   std::function<Result<>(BytesView block, const chain::consensus::CommitCert& cert)> apply;
 };
 

@@ -1,6 +1,8 @@
 // WAL first, then signer state: a signer state ahead of the WAL means that the WAL lost something.
 #include "bonus/node/consensus_log.hpp"
 
+#include <utility>
+
 namespace bonus::node {
 namespace {
 constexpr std::size_t kMaxSignerStateBytes = 4096;
@@ -19,20 +21,21 @@ Result<std::unique_ptr<ConsensusLog>> ConsensusLog::open(runtime::Disk& disk, co
   return out;
 }
 
-Result<> ConsensusLog::append(const Bytes& record) {
+Result<> ConsensusLog::append(const Bytes& record, Bytes signer_state) {
   dirty_ = true;
   grown_ += record.size();
+  if (!signer_state.empty()) next_signer_state_ = std::move(signer_state);
   return wal_->append(record);
 }
 
-Result<> ConsensusLog::flush(const std::optional<Bytes>& signer_state) {
+Result<> ConsensusLog::flush() {
   if (dirty_) {
     if (auto synced = wal_->sync(); !synced) return synced;
     dirty_ = false;
   }
-  if (signer_state && signer_state != signer_state_) {
-    if (auto written = disk_.write_file(signer_path_, *signer_state, 0600); !written) return written;
-    signer_state_ = signer_state;
+  if (!next_signer_state_.empty()) {
+    if (auto written = disk_.write_file(signer_path_, next_signer_state_, 0600); !written) return written;
+    signer_state_ = std::exchange(next_signer_state_, Bytes());
   }
   return {};
 }

@@ -20,9 +20,10 @@ class ConsensusLog {
   [[nodiscard]] const std::vector<Bytes>& records() const { return wal_->recovered(); }
   [[nodiscard]] const std::optional<Bytes>& signer_state() const { return signer_state_; }
 
-  [[nodiscard]] Result<> append(const Bytes& record);
+  /// `signer_state` is empty when the record holds nothing signed.
+  [[nodiscard]] Result<> append(const Bytes& record, Bytes signer_state);
   /// Makes what was appended durable, then the signer state if it changed.
-  [[nodiscard]] Result<> flush(const std::optional<Bytes>& signer_state);
+  [[nodiscard]] Result<> flush();
   /// Bytes appended since the last rewrite.
   [[nodiscard]] std::size_t grown_bytes() const { return grown_; }
   /// Keeps only these records.
@@ -34,6 +35,7 @@ class ConsensusLog {
   std::string signer_path_;
   std::unique_ptr<runtime::AppendLog> wal_;
   std::optional<Bytes> signer_state_;
+  Bytes next_signer_state_;  // empty: unchanged
   bool dirty_ = false;
   std::size_t grown_ = 0;
 };
