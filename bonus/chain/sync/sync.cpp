@@ -134,12 +134,12 @@ SyncActions SyncCore::on_reply(Instant now, const NodeId& id, std::uint64_t requ
   }
   peer->second.request.reset();
   peer->second.strikes = 0;
-  accept(batch, id, *std::move(blocks), out);
+  accept(batch, id, *std::move(blocks));
   return proceed(now, std::move(out));
 }
 
 /// Takes what came; the rest of a short reply becomes a batch of its own.
-void SyncCore::accept(Batches::iterator at, const NodeId& peer, std::vector<Arrived> blocks, SyncActions& /*out*/) {
+void SyncCore::accept(Batches::iterator at, const NodeId& peer, std::vector<Arrived> blocks) {
   Batch& batch = at->second;
   const auto got = static_cast<std::uint32_t>(blocks.size());
   if (got < batch.count) {
@@ -249,15 +249,20 @@ void SyncCore::ask(Instant now, SyncActions& out) {
   }
 }
 
-void SyncCore::hand_on(SyncActions& out) {
+void SyncCore::hand_on(Instant now, SyncActions& out) {
   if (batches_.empty()) return;
   auto& [from, batch] = *batches_.begin();
   if (from > head_ + 1 || batch.arrived.empty() || batch.applying) return;
-  batch.applying = true;
-  for (Arrived& item : batch.arrived) {
-    if (item.checked.number <= head_) continue;
-    out.emplace_back(ApplyBlock{item.checked.number, item.block, *batch.peer});
+  const auto first =
+      std::ranges::find(batch.arrived, head_ + 1, [](const Arrived& item) { return item.checked.number; });
+  if (first == batch.arrived.end()) return;
+  if (first->checked.parent != head_hash_) {
+    ban(now, *batch.peer, fmt::format("block {} is certified but does not build on our head", head_ + 1), out);
+    return;
   }
+  batch.applying = true;
+  for (auto item = first; item != batch.arrived.end(); ++item)
+    out.emplace_back(ApplyBlock{item->checked.number, item->block, *batch.peer});
 }
 
 SyncActions SyncCore::proceed(Instant now, SyncActions out) {
@@ -270,20 +275,22 @@ SyncActions SyncCore::proceed(Instant now, SyncActions out) {
   }
   plan();
   ask(now, out);
-  hand_on(out);
+  hand_on(now, out);
   return out;
 }
 
 Instant SyncCore::next_deadline() const {
   Instant out = Instant::max();
-  bool waiting = false;
   for (const auto& [from, batch] : batches_) {
-    if (batch.peer && batch.arrived.empty()) out = std::min(out, batch.deadline);
-    waiting = waiting || (!batch.peer && batch.arrived.empty());
+    if (!batch.arrived.empty()) continue;
+    if (batch.peer) {
+      out = std::min(out, batch.deadline);
+      continue;
+    }
+    // Waits for a peer that rests after a failure; one that may be asked now would have been asked.
+    for (const auto& [id, peer] : peers_)
+      if (!peer.request && peer.height >= from) out = std::min(out, peer.not_before);
   }
-  if (!waiting) return out;
-  for (const auto& [id, peer] : peers_)
-    if (!peer.request) out = std::min(out, peer.not_before);
   return out;
 }
 

@@ -111,8 +111,8 @@ class SyncCore {
 
   void plan();
   void ask(Instant now, SyncActions& out);
-  void hand_on(SyncActions& out);
-  void accept(Batches::iterator batch, const NodeId& peer, std::vector<Arrived> blocks, SyncActions& out);
+  void hand_on(Instant now, SyncActions& out);
+  void accept(Batches::iterator batch, const NodeId& peer, std::vector<Arrived> blocks);
   [[nodiscard]] Result<std::vector<Arrived>> check_reply(std::uint64_t from, const Batch& batch,
                                                          BytesView message) const;
   [[nodiscard]] Batches::iterator find_request(const NodeId& peer, std::uint64_t id);
