@@ -59,7 +59,9 @@ struct CommitCert {
 [[nodiscard]] Result<> verify_commit_cert(const Config& config, const CommitCert& cert);
 
 /// Actions must be carried out in order; a Persist is durable before anything behind it is done (rule 10).
-struct Persist { Bytes record; };
+/// `signer_state` is set when the record holds something signed: a careful shell replaces a file apart from the log by it
+/// after the record is durable, and gives it back through Options (rule 10: a node whose log was lost or set back must not sign).
+struct Persist { Bytes record; Bytes signer_state; };
 struct Broadcast { Bytes message; };                    ///< To all other validators; the core delivers to itself.
 struct Send { std::size_t to = 0; Bytes message; };
 /// Block `hash` is final. The shell executes and stores body + cert durably, then calls `advance`.
@@ -107,9 +109,6 @@ class BonusBft {
 
   /// The WAL records that a restart would still need; the shell rewrites the log with them when it has grown.
   [[nodiscard]] std::vector<Bytes> live_records() const;
-  /// How far this node has signed, encoded (options.hpp, SignerState). The shell keeps it in a file of its own, replaced
-  /// durably after the Persist actions of a batch and before its Broadcasts.
-  [[nodiscard]] std::optional<Bytes> signer_state() const;
 
   struct Impl;
 

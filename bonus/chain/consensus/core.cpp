@@ -125,9 +125,5 @@ BonusBft::Status BonusBft::status() const {
 }
 
 std::vector<Bytes> BonusBft::live_records() const { return impl_->ledger.live(); }
-std::optional<Bytes> BonusBft::signer_state() const {
-  if (!impl_->signed_up_to) return std::nullopt;
-  return impl_->signed_up_to->encode();
-}
 
 }  // namespace bonus::chain::consensus

@@ -130,7 +130,7 @@ struct BonusBft::Impl {
   [[nodiscard]] bool can_sign() const;
   template <class S>
   void sign(S& statement, SignerState::Step step);
-  void persist(wal::Record record);
+  void persist(const wal::Record& record);
   void persist_body(const Hash32& hash);
   void broadcast(Bytes message) { out.emplace_back(Broadcast{std::move(message)}); }
   void send(std::size_t to, Bytes message) { out.emplace_back(Send{to, std::move(message)}); }

@@ -9,10 +9,12 @@ bool Impl::can_sign() const {
   return config.self && *config.self < rules.quorum.n && (options.signatures != nullptr || config.key) && !s->muted;
 }
 
-void Impl::persist(wal::Record record) {
+void Impl::persist(const wal::Record& record) {
   Bytes bytes = wal::encode(record);
   ledger.add(record, bytes);
-  out.emplace_back(Persist{std::move(bytes)});
+  Bytes signer_state;
+  if (std::holds_alternative<wal::Own>(record.content)) signer_state = signed_up_to->encode();
+  out.emplace_back(Persist{std::move(bytes), std::move(signer_state)});
 }
 
 void Impl::persist_body(const Hash32& hash) {

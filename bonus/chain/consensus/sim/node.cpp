@@ -96,13 +96,9 @@ bool Node::carry_out(Action& action) {
     (void)log_->append(persist->record);
     if (fails_now()) return false;
     (void)log_->sync();
-    signer_state_old_ = true;
+    if (fails_now()) return false;
+    if (!persist->signer_state.empty()) (void)disk_.write_file("signer", persist->signer_state, 0600);
     return true;
-  }
-  if (signer_state_old_) {
-    // Before anything leaves the machine.
-    if (const auto state = core_->signer_state()) (void)disk_.write_file("signer", *state, 0600);
-    signer_state_old_ = false;
   }
   if (auto* broadcast = std::get_if<Broadcast>(&action)) {
     around_.on_broadcast(index_, broadcast->message);

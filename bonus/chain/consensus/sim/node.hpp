@@ -76,7 +76,6 @@ class Node {
   std::uint64_t life_ = 0;    // events of an earlier life are ignored
   runtime::sim::Events::Id tick_{};
   bool tick_set_ = false;
-  bool signer_state_old_ = false;
 };
 
 }  // namespace bonus::chain::consensus::sim

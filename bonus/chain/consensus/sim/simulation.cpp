@@ -39,10 +39,7 @@ class Run {
   std::optional<Duration> shape(std::size_t from, std::size_t to, BytesView message);
   void decided(std::size_t node, const Block& block, std::uint64_t height);
   void behind(std::size_t node, std::size_t peer, std::uint64_t from);
-  void act() {
-    if (!adversary_) return;
-    adversary_->act([this](std::size_t node) { return nodes_[node]->status(); });
-  }
+  void schedule_act();
   [[nodiscard]] std::uint64_t shortest() const;
   [[nodiscard]] std::uint64_t longest() const;
   void trouble(std::string text) {
@@ -69,7 +66,7 @@ class Run {
   std::array<std::vector<std::size_t>, 2> halves_;
   std::vector<int> half_of_;
   bool parted_ = false;
-  double act_rate_ = 0;
+  Duration act_pause_{};  // between the adversary's moves; 0 for none
   Duration slowness_{};
 };
 
@@ -127,7 +124,7 @@ void Run::draw_circumstances() {
       if (random_.chance(announces ? 0.75 : share)) slow_.emplace(type, to);
     }
   parted_ = random_.chance(0.5);
-  act_rate_ = std::array{0.05, 0.15, 0.3, 0.5}[static_cast<std::size_t>(random_.below(4))];
+  act_pause_ = std::array{10ms, 25ms, 60ms, 200ms}[static_cast<std::size_t>(random_.below(4))];
   slowness_ = random_.between(2s, 20s);
   runtime::sim::LinkQuality quality;
   quality.delay_max = random_.between(5ms, 300ms);
@@ -180,6 +177,16 @@ void Run::connect() {
   network_.set_shaper([this](std::size_t from, std::size_t to, BytesView message) { return shape(from, to, message); });
 }
 
+// In virtual time, not per event: its messages are events too, and would multiply.
+void Run::schedule_act() {
+  auto move = [this] {
+    if (act_pause_ == Duration(0)) return;
+    adversary_->act([this](std::size_t node) { return nodes_[node]->status(); });
+    schedule_act();
+  };
+  events_.after(random_.between(Duration(0), 2 * act_pause_), std::move(move));
+}
+
 std::optional<Duration> Run::shape(std::size_t from, std::size_t to, BytesView message) {
   if (!hostile_ || byzantine_.contains(from)) return Duration(0);
   if (parted_ && half_of_[from] != half_of_[to] && random_.chance(0.9)) return std::nullopt;
@@ -222,9 +229,9 @@ std::uint64_t Run::longest() const {
 void Run::hostile_phase() {
   const Instant end = events_.now() + random_.between(2s, 20s);
   for (const std::size_t i : honest_) nodes_[i]->start();
+  if (adversary_) schedule_act();
   while (events_.now() < end && outcome_.agreed && longest() < 12) {
     if (!events_.step()) break;
-    if (random_.chance(act_rate_)) act();
     for (const std::size_t i : honest_)
       outcome_.highest_round = std::max(outcome_.highest_round, nodes_[i]->status().round);
     if (adversary_) adversary_->forget_below(shortest());
@@ -237,7 +244,7 @@ void Run::calm_phase() {
   runtime::sim::LinkQuality calm;
   calm.delay_max = 75ms;
   network_.set_quality(calm);
-  const double rate = random_.chance(0.5) ? act_rate_ / 4 : 0;
+  act_pause_ = random_.chance(0.5) ? 8 * act_pause_ : Duration(0);
   const std::uint64_t target = longest() + 2;
   const Instant limit = events_.now() + 600s;
   while (outcome_.agreed && shortest() < target) {
@@ -251,7 +258,6 @@ void Run::calm_phase() {
       trouble(fmt::format("no decision of height {} within 600 s of calm;{}", shortest() + 1, where));
       return;
     }
-    if (random_.chance(rate)) act();
     if (adversary_) adversary_->forget_below(shortest());
   }
 }
