@@ -237,7 +237,8 @@ void ChainShell::Impl::perform(bft::Actions actions) {
 }
 
 Result<> ChainShell::Impl::perform_one(bft::Action& action, std::deque<bft::Action>& more) {
-  if (auto* persist = std::get_if<bft::Persist>(&action)) return log->append(persist->record, std::move(persist->signer_state));
+  if (auto* persist = std::get_if<bft::Persist>(&action))
+    return log->append(persist->record, std::move(persist->signer_state));
   // Rule 10: nothing leaves this node before what was persisted is on the disk.
   if (auto flushed = log->flush(); !flushed) return flushed;
   if (auto* broadcast = std::get_if<bft::Broadcast>(&action)) {
