@@ -1,0 +1,18 @@
+// Connections into a container's network namespace: it has only its loopback, and nothing of ours is reachable from
+// inside.
+#pragma once
+
+#include "bonus/compute/vm/fd.hpp"
+#include "bonus/runtime/stream.hpp"
+
+namespace bonus::compute::vm {
+
+/// A TCP socket that belongs to the namespace. Blocking for microseconds: a thread of its own enters the namespace and
+/// ends, so that no other thread is ever in it.
+[[nodiscard]] Result<Fd> socket_in(const Fd& network, int family);
+/// Connects `socket` (of `family`) to its own namespace's loopback. kUnavailable: nobody listens on the port; kTimeout.
+[[nodiscard]] runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> connect_loopback(Fd socket, int family,
+                                                                                           std::uint16_t port,
+                                                                                           Duration timeout);
+
+}  // namespace bonus::compute::vm
