@@ -6,7 +6,7 @@
 set_property(GLOBAL PROPERTY BONUS_LAYER_LIST
   base=0 crypto=1 codec=1 runtime=2 runtime/sim=3 runtime/asio=3 runtime/http=4
   chain/api=5 net/api=5 storage/api=5 compute/api=5
-  chain/=6 net/=6 storage/=6 compute/=6 market=8 node/testing=8 node=9 apps=10 bench=10)
+  chain/=6 net/=6 storage/=6 compute/=6 market=8 node/testing=8 node=9 cli=9 apps=10 bench=10)
 
 function(bonus_layer folder out)
   get_property(layers GLOBAL PROPERTY BONUS_LAYER_LIST)
@@ -63,7 +63,8 @@ endfunction()
 if(BONUS_PCH)
   add_library(bonus_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
   target_link_libraries(bonus_pch PUBLIC bonus_flags fmt::fmt)
-  target_compile_options(bonus_pch PRIVATE -Xclang -fno-pch-timestamp)
+  # Precompiled headers must be used with the flags they were made with, and some libraries bring -pthread along.
+  target_compile_options(bonus_pch PRIVATE -Xclang -fno-pch-timestamp -pthread)
   target_precompile_headers(bonus_pch PRIVATE
     <algorithm> <array> <chrono> <cstdint> <cstring> <expected> <functional> <map> <memory> <mutex> <optional> <set> <span>
     <string> <string_view> <unordered_map> <utility> <variant> <vector> <fmt/format.h>)
@@ -71,7 +72,7 @@ endif()
 
 function(bonus_use_pch target)
   if(BONUS_PCH)
-    target_compile_options(${target} PRIVATE -Xclang -fno-pch-timestamp)
+    target_compile_options(${target} PRIVATE -Xclang -fno-pch-timestamp -pthread)
     target_precompile_headers(${target} REUSE_FROM bonus_pch)
     target_link_libraries(${target} PRIVATE fmt::fmt)
   endif()
