@@ -10,7 +10,7 @@ namespace bonus::chain::state {
 
 struct LedgerOptions {
   bool sync = true;  ///< fsync each commit. False only where a lost tail does not matter (tests).
-  std::size_t slot_cache_entries = 1 << 18;  ///< Contract storage in memory, about 90 bytes each.
+  std::size_t slot_cache_entries = 1 << 18;  ///< Contract storage in memory, 40 to 80 bytes each.
   std::size_t account_cache_entries = 1 << 16;
   std::size_t node_cache_entries = 1 << 16;  ///< Trie nodes.
   std::size_t store_cache_bytes = 64 << 20;  ///< RocksDB block cache.

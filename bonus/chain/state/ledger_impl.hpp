@@ -73,6 +73,7 @@ class LedgerImpl final : public Ledger {
 
   // ledger_read.cpp
   [[nodiscard]] Result<std::shared_ptr<const StoredBlock>> load_block(std::uint64_t number) const;
+  void cache_block(const std::shared_ptr<const StoredBlock>& block) const;
   [[nodiscard]] Result<struct ReceiptsRecord> load_receipts(std::uint64_t number) const;
   /// Runs `use` on the state after block `number`, under the lock where that state needs it.
   template <class Use>
@@ -86,7 +87,7 @@ class LedgerImpl final : public Ledger {
   [[nodiscard]] Result<ExecutedBlock> execute(const Block& block, const Head& head) const;
   [[nodiscard]] Result<std::shared_ptr<ExecutedBlock>> validated(const Block& block);
   void remember_candidate(std::shared_ptr<ExecutedBlock> candidate);
-  [[nodiscard]] Batch make_batch(const ExecutedBlock& executed, BytesView commit) const;
+  [[nodiscard]] Batch make_batch(const ExecutedBlock& executed, BytesView raw_block, BytesView commit) const;
   void move_head(const std::shared_ptr<ExecutedBlock>& executed);
 
   const Genesis genesis_;

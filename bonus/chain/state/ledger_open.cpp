@@ -61,7 +61,7 @@ Result<> LedgerImpl::create_genesis() {
   executed->block = genesis_block(executed->diff.root);
   executed->hash = executed->block.header.hash();
 
-  Batch batch = make_batch(*executed, {});
+  Batch batch = make_batch(*executed, executed->block.encode(), {});
   batch.put(Table::kMeta, as_bytes(kVersionKey), Bytes{kLayoutVersion});
   batch.put(Table::kMeta, as_bytes(kGenesisKey), executed->hash);
   TRY(store_->write(batch, options_.sync));

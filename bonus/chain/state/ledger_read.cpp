@@ -55,13 +55,18 @@ Result<std::shared_ptr<const StoredBlock>> LedgerImpl::load_block(std::uint64_t 
   TRY_ASSIGN(auto decoded, decode_block_record(*record));
   // Shared: the cache, RPC replies and listeners hold the same immutable block.
   auto shared = std::make_shared<const StoredBlock>(std::move(decoded));
+  cache_block(shared);
+  return shared;
+}
+
+void LedgerImpl::cache_block(const std::shared_ptr<const StoredBlock>& block) const {
+  const std::uint64_t number = block->block.header.number;
   const std::lock_guard lock(small_mutex_);
-  if (block_cache_.emplace(number, shared).second) block_cache_order_.push_back(number);
+  if (block_cache_.emplace(number, block).second) block_cache_order_.push_back(number);
   if (block_cache_order_.size() > options_.recent_blocks) {
     block_cache_.erase(block_cache_order_.front());
     block_cache_order_.pop_front();
   }
-  return shared;
 }
 
 Result<std::shared_ptr<const StoredBlock>> LedgerImpl::block(std::uint64_t number) const {

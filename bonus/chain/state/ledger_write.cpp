@@ -204,11 +204,11 @@ Result<Block> LedgerImpl::build(const BuildInput& input) {
   return out;
 }
 
-Batch LedgerImpl::make_batch(const ExecutedBlock& executed, BytesView commit) const {
+Batch LedgerImpl::make_batch(const ExecutedBlock& executed, BytesView raw_block, BytesView commit) const {
   const Header& h = executed.block.header;
   const Bytes number = number_key(h.number);
   Batch out;
-  out.put(Table::kBlocks, number, encode_block_record(executed.block, commit));
+  out.put(Table::kBlocks, number, encode_block_record(executed.block, raw_block, commit));
   out.put(Table::kHashes, executed.hash, number);
   out.put(Table::kReceipts, number, encode_receipts_record(executed.receipts, executed.system_logs));
   if (!h.logs_bloom.is_zero()) out.put(Table::kBlooms, number, h.logs_bloom);
@@ -258,9 +258,13 @@ void LedgerImpl::move_head(const std::shared_ptr<ExecutedBlock>& executed) {
 
 Result<> LedgerImpl::commit(const Block& block, BytesView commit) {
   TRY_ASSIGN(auto executed, validated(block));
-  TRY(store_->write(make_batch(*executed, commit), options_.sync));
+  const Bytes raw = executed->block.encode();
+  TRY(store_->write(make_batch(*executed, raw, commit), options_.sync));
   move_head(executed);
-  TRY_ASSIGN(auto stored, load_block(executed->block.header.number));
+  // Shared: the cache, RPC replies and listeners hold the same immutable block.
+  const auto stored = std::make_shared<const StoredBlock>(
+      StoredBlock{executed->block, executed->hash, {commit.begin(), commit.end()}, raw.size()});
+  cache_block(stored);
   std::vector<std::function<void(std::shared_ptr<const StoredBlock>)>> listeners;
   {
     const std::lock_guard lock(small_mutex_);

@@ -141,9 +141,9 @@ Bytes slot_record_key(const SlotKey& key) {
   return out;
 }
 
-Bytes encode_block_record(const Block& block, BytesView commit) {
+Bytes encode_block_record(const Block& block, BytesView raw, BytesView commit) {
   rlp::Encoder e;
-  e.begin_list().number(kVersion).bytes(block.encode()).bytes(commit).begin_list();
+  e.begin_list().number(kVersion).bytes(raw).bytes(commit).begin_list();
   for (const auto& tx : block.transactions) e.bytes(tx->sender);
   e.end_list().end_list();
   return e.take();

@@ -14,7 +14,8 @@ namespace bonus::chain::state {
 [[nodiscard]] Bytes encode_slot_value(const uint256& value);
 [[nodiscard]] Bytes slot_record_key(const SlotKey& key);  ///< address || slot, 52 bytes.
 
-[[nodiscard]] Bytes encode_block_record(const Block& block, BytesView commit);
+/// `raw` is block.encode().
+[[nodiscard]] Bytes encode_block_record(const Block& block, BytesView raw, BytesView commit);
 /// Errors: kCorrupt.
 [[nodiscard]] Result<StoredBlock> decode_block_record(BytesView in);
 

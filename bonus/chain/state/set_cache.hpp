@@ -9,8 +9,8 @@
 
 namespace bonus::chain::state {
 
-/// Key needs == and a Hasher that spreads over 64 bits. Each set has eight ways and its own spin lock, held for a handful of
-/// instructions. Thread-safe. What was inserted may be gone at any time.
+/// Key needs == and a Hasher that spreads over 64 bits. Each set has eight ways and its own spin lock, held for a
+/// handful of instructions. Thread-safe. What was inserted may be gone at any time.
 template <class Key, class Value, class Hasher>
 class SetCache {
  public:
@@ -37,6 +37,11 @@ class SetCache {
 
   /// Inserts or replaces; a full set drops its ways in turn.
   void insert(const Key& key, const Value& value) {
+    update(key, [&](Value& slot) { slot = value; });
+  }
+  /// Changes the value in place under the lock; a new one starts as Value{}.
+  template <class Change>
+  void update(const Key& key, const Change& change) {
     const std::uint64_t hash = Hasher{}(key);
     const std::size_t index = hash & mask_;
     Set& set = sets_[index];
@@ -45,14 +50,16 @@ class SetCache {
     std::size_t target = kWays;
     for (std::size_t way = 0; way < kWays; ++way) {
       if (set.tags[way] == tag && slots_[index * kWays + way].key == key) {
-        target = way;
-        break;
+        change(slots_[index * kWays + way].value);
+        return;
       }
       if (set.tags[way] == 0 && target == kWays) target = way;
     }
     if (target == kWays) target = set.victim++ % kWays;
     set.tags[target] = tag;
-    slots_[index * kWays + target] = Slot{key, value};
+    Slot& slot = slots_[index * kWays + target];
+    slot = Slot{key, Value{}};
+    change(slot.value);
   }
 
  private:

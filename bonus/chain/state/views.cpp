@@ -54,7 +54,7 @@ uint256 HeadView::storage(const SlotKey& key) const {
   for (const auto& diff : undo_)
     if (const auto found = diff->slots.find(key); found != diff->slots.end()) return found->second.before;
   uint256 out;
-  if (caches_.slots.find(key, out)) return out;
+  if (memo_.find(caches_.slots, key, out)) return out;
   return read_slot(key);
 }
 
@@ -66,6 +66,7 @@ uint256 HeadView::read_slot(const SlotKey& key) const {
   }
   const uint256 out = *stored ? uint256::from_be(**stored) : uint256();
   caches_.slots.insert(key, out);
+  memo_.add(key, out);
   return out;
 }
 

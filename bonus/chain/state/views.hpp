@@ -5,7 +5,7 @@
 #include <deque>
 #include <unordered_map>
 
-#include "bonus/chain/state/set_cache.hpp"
+#include "bonus/chain/state/slot_cache.hpp"
 #include "bonus/chain/state/state_diff.hpp"
 #include "bonus/chain/state/store.hpp"
 
@@ -28,7 +28,7 @@ class StoredNodes final : public NodeSource {
 struct HeadCaches {
   HeadCaches(std::size_t account_entries, std::size_t slot_entries) : accounts(account_entries), slots(slot_entries) {}
   SetCache<Address, Account, CacheHasher> accounts;
-  SetCache<SlotKey, uint256, CacheHasher> slots;
+  SlotCache slots;
 };
 
 using Undo =
@@ -50,6 +50,7 @@ class HeadView final : public StateView {
   const StoreSnapshot* at_;
   HeadCaches& caches_;
   Undo undo_;
+  mutable PageMemo memo_;
 };
 
 /// Any state by its root; slower, needs no lock.
