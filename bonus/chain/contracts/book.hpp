@@ -2,6 +2,7 @@
 // feasibility test that preflight, matching and explanations share.
 #pragma once
 
+#include <algorithm>
 #include <unordered_map>
 #include <vector>
 
@@ -88,6 +89,8 @@ class Fit {
   [[nodiscard]] unsigned misfits(const BookOffer& offer) const;
   [[nodiscard]] bool feasible(const BookOffer& offer) const;
   [[nodiscard]] Book::Match region(const BookOffer& offer) const;
+  /// The highest price that neither the bid nor the escrow forbids.
+  [[nodiscard]] uint256 price_limit() const { return std::min(wanted_.max_price, affordable_); }
 
  private:
   /// Stops at the first misfit unless `kAll`.

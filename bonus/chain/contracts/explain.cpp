@@ -61,6 +61,7 @@ struct Change {
   uint256 asked, best;
   std::uint64_t cost = 0;
   const BookOffer* offer = nullptr;
+  bool by_price = false;  ///< Less of a resource, because it would cost too much.
 };
 
 std::uint64_t relative(const uint256& asked, const uint256& best) {
@@ -79,6 +80,7 @@ Change numeric(unsigned dimension, const uint256& asked, const uint256& best, co
   return {dimension, asked, best, relative(asked, best), &offer};
 }
 
+/// The change in one dimension that lets exactly this offer match, if it misses nothing else.
 Change change_for(unsigned misfit, const BookOffer& offer, const Book& book, const Wanted& wanted) {
   const auto amount = [&](std::uint32_t asked, std::uint32_t free) {
     return numeric(misfit, uint256(std::uint64_t{asked}), uint256(std::uint64_t{free}), offer);
@@ -110,10 +112,40 @@ Change change_for(unsigned misfit, const BookOffer& offer, const Book& book, con
   }
 }
 
+/// Less of one resource also costs less, so it may cure price and deposit along with itself: the largest amount that
+/// fits.
+std::optional<Change> less_of(unsigned dimension, unsigned misfits, const BookOffer& offer, const Wanted& wanted,
+                              const uint256& limit) {
+  if ((misfits & ~(dimension | kPrice | kDeposit)) != 0 || wanted.escrow.is_zero()) return std::nullopt;
+  market::Resources without = wanted.resources;
+  std::uint32_t& amount = dimension == kCpu      ? without.cpu_millis
+                          : dimension == kMemory ? without.memory_mib
+                                                 : without.disk_mib;
+  const std::uint32_t free = dimension == kCpu      ? offer.free.cpu_millis
+                             : dimension == kMemory ? offer.free.memory_mib
+                                                    : offer.free.disk_mib;
+  const uint256& unit = dimension == kCpu ? offer.cpu : dimension == kMemory ? offer.memory : offer.disk;
+  const std::uint32_t asked = amount;
+  amount = 0;
+  const uint256 rest = price_of(offer, without);
+  if (rest > limit) return std::nullopt;
+  std::uint64_t best = free;
+  if (!unit.is_zero()) best = std::min(best, ((limit - rest) / unit).clamp_u64());
+  // No CPU or memory at all cannot be asked for.
+  if (best >= asked || (best == 0 && dimension != kDisk)) return std::nullopt;
+  Change out = numeric(dimension, uint256(std::uint64_t{asked}), uint256(best), offer);
+  out.by_price = best < free;
+  return out;
+}
+
 std::string advice_for(const Change& change, const Book& book, const Wanted& wanted) {
   const std::string asked = change.asked.to_decimal();
   const std::string best = change.best.to_decimal();
   const auto amount = [&](std::string_view what, std::string_view unit) {
+    if (change.by_price) {
+      return fmt::format("{} {} of {} cost more than price limit and deposit allow; ask for at most {}.", asked, unit,
+                         what, best);
+    }
     return fmt::format("No fitting offer has {} {} of {} free; ask for at most {}.", asked, unit, what, best);
   };
   switch (change.dimension) {
@@ -143,14 +175,6 @@ std::string advice_for(const Change& change, const Book& book, const Wanted& wan
       return "The only fitting workers run this order already or lost it in this block; more workers, or several "
              "replicas on one, would do.";
   }
-}
-
-/// False when the value that would fit cannot be asked for: no CPU or memory at all, no runtime.
-bool reachable(unsigned misfit, const BookOffer& offer) {
-  if (misfit == kCpu) return offer.free.cpu_millis != 0;
-  if (misfit == kMemory) return offer.free.memory_mib != 0;
-  if (misfit == kRuntime) return (offer.runtimes & 7U) != 0;
-  return true;
 }
 
 std::string list_of(unsigned misfits) {
@@ -195,6 +219,12 @@ market::Explanation explain(const Book& book, const Wanted& wanted) {
   }
   const Fit fit(book, wanted);
   std::optional<Change> smallest;
+  // The smaller change, then the order of dimensions, then the place in the book.
+  const auto consider = [&smallest](const Change& change) {
+    if (!smallest || std::tie(change.cost, change.dimension) < std::tie(smallest->cost, smallest->dimension))
+      smallest = change;
+  };
+  const uint256 limit = fit.price_limit();
   unsigned nearest_misfits = 0;
   const BookOffer* nearest = nullptr;
   for (const BookOffer& offer : book.offers()) {
@@ -203,11 +233,13 @@ market::Explanation explain(const Book& book, const Wanted& wanted) {
       nearest = &offer;
       nearest_misfits = misfits;
     }
-    if (std::popcount(misfits) != 1 || !reachable(misfits, offer)) continue;
-    const Change change = change_for(misfits, offer, book, wanted);
-    // The smaller change, then the order of dimensions, then the older place in the book.
-    if (!smallest || std::tie(change.cost, change.dimension) < std::tie(smallest->cost, smallest->dimension))
-      smallest = change;
+    for (const unsigned resource : {kCpu, kMemory, kDisk}) {
+      if (const auto change = less_of(resource, misfits, offer, wanted, limit)) consider(*change);
+    }
+    constexpr unsigned kResources = kCpu | kMemory | kDisk;
+    if (std::popcount(misfits) != 1 || (misfits & kResources) != 0) continue;
+    if (misfits == kRuntime && (offer.runtimes & 7U) == 0) continue;
+    consider(change_for(misfits, offer, book, wanted));
   }
   if (smallest) {
     out.advice = advice_for(*smallest, book, wanted);

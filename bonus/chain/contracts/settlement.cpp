@@ -32,13 +32,16 @@ std::optional<UnixSeconds> Settlement::used_up_at(std::uint64_t order_id) const 
 }
 
 uint256 Settlement::remaining(std::uint64_t order_id) const {
+  // Lease by lease, since one that has reached its duration accrues no more even before its timer has run.
   const Row order = state_.order(order_id);
-  const uint256 escrow = order.word(order_f::kEscrow.slot);
-  const auto end = used_up_at(order_id);
-  if (!end) return escrow;
-  const uint256 streamed = order.word(order_f::kRate.slot) * uint256(std::min(context_.now(), *end));
-  const uint256 settled = order.word(order_f::kSettledSum.slot);
-  return streamed <= settled ? escrow : escrow - (streamed - settled);
+  uint256 left = order.word(order_f::kEscrow.slot);
+  if (order.word(order_f::kRate.slot).is_zero()) return left;
+  const auto replicas = static_cast<unsigned>(order.get64(order_f::kReplicas));
+  for (unsigned replica = 0; replica < replicas; ++replica) {
+    const std::uint64_t lease_id = order.get64(Row::element(order_f::kCurrent, replica));
+    if (lease_id != 0) left -= accrued(lease_id);
+  }
+  return left;
 }
 
 Shares Settlement::split(std::uint64_t order_id, const uint256& amount) const {
