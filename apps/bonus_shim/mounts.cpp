@@ -15,10 +15,28 @@
 namespace bonus::shim {
 namespace {
 
-bool root_is_mount_point() {
-  struct statx info{};
-  if (::statx(AT_FDCWD, "/", 0, 0, &info) != 0) return true;
-  return (info.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) == 0 || (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+// Whether both are the same folder of the same mount.
+bool same_place(int a, int b) {
+  struct statx x{}, y{};
+  constexpr unsigned kMask = STATX_INO | STATX_MNT_ID;
+  if (::statx(a, "", AT_EMPTY_PATH, kMask, &x) != 0 || ::statx(b, "", AT_EMPTY_PATH, kMask, &y) != 0) return false;
+  return x.stx_ino == y.stx_ino && x.stx_mnt_id == y.stx_mnt_id && x.stx_dev_major == y.stx_dev_major &&
+         x.stx_dev_minor == y.stx_dev_minor;
+}
+
+// Our root is a chroot: makes it the root of the namespace. Otherwise the container's mount namespace would keep the
+// machine's root, and whatever enters it later by setns(2), as exec does, would come out there.
+Maybe<> adopt_chroot(int chroot_folder, const std::string& scratch) {
+  // The working folder is the chroot's: its paths are reached without their leading slash.
+  if (::fchdir(chroot_folder) != 0) return failed("entering the root");
+  const std::string place = scratch.substr(1);
+  if (::mkdir(place.c_str(), 0755) != 0 && errno != EEXIST) return failed("making " + scratch);
+  if (::mount(".", place.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) return failed("binding the root");
+  if (::chdir(place.c_str()) != 0) return failed("entering the bound root");
+  // pivot_root(2): with both the same, the old root ends up on top of the new one and can be taken off.
+  if (::syscall(SYS_pivot_root, ".", ".") != 0) return failed("changing the root");
+  if (::umount2(".", MNT_DETACH) != 0 || ::chdir("/") != 0) return failed("leaving the old root");
+  return {};
 }
 
 Maybe<std::string> attach_loop(const std::string& image) {
@@ -69,17 +87,21 @@ Maybe<> make_folder(const std::string& path) {
 
 Maybe<> enter_mount_namespace(const std::string& scratch) {
   if (::unshare(CLONE_NEWNS) != 0) return failed("making a mount namespace");
-  if (root_is_mount_point()) {
-    // Slave, not private: when the machine unmounts a disk, we must not keep it busy.
-    if (::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) != 0) return failed("making mounts private");
-    return {};
-  }
-  if (auto made = make_folder(scratch); !made) return made;
-  if (::mount("/", scratch.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) return failed("binding the root");
-  if (::mount(nullptr, scratch.c_str(), nullptr, MS_PRIVATE | MS_REC, nullptr) != 0)
-    return failed("making mounts private");
-  if (::chroot(scratch.c_str()) != 0 || ::chdir("/") != 0) return failed("entering the bound root");
-  return {};
+  const int before = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const int self = ::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  // Entering the namespace that we are in already has one effect: the root becomes the namespace's own.
+  if (before < 0 || self < 0 || ::setns(self, CLONE_NEWNS) != 0) return failed("finding the namespace's root");
+  const int now = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  // Slave, not private: when the machine unmounts a disk, we must not keep it busy.
+  Maybe<> out;
+  if (::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) != 0)
+    out = failed("making mounts private");
+  else if (!same_place(before, now))
+    out = adopt_chroot(before, scratch);
+  ::close(self);
+  ::close(before);
+  ::close(now);
+  return out;
 }
 
 Maybe<> mount_image(const std::string& image, const std::string& target) {

@@ -147,6 +147,13 @@ class Service : public ::testing::Test {
   }
   bool log_has(const std::string& id, const std::string& text) { return log_text(id).find(text) != std::string::npos; }
 
+  void listen() {
+    service_->on_change([this](const ContainerStatus& status) {
+      const std::scoped_lock lock(mutex_);
+      seen_.push_back(status);
+    });
+  }
+
   struct Output {
     std::string out, err;
     int exit_code = -1;
@@ -168,6 +175,8 @@ class Service : public ::testing::Test {
     }
   }
 
+  std::mutex mutex_;
+  std::vector<ContainerStatus> seen_;  // guarded by mutex_
   static inline std::string* base_ = nullptr;
   static inline std::string* upper_ = nullptr;
   testing::TemporaryFolder folder_;
@@ -322,7 +331,7 @@ TEST_F(Service, NothingDangerousIsAllowed) {
   EXPECT_EQ(text.find("ALLOWED"), std::string::npos) << text;
   for (const char* expected : {"mount=", "unshare_user=", "unshare_net=", "mknod=", "raw_socket=", "packet_socket=",
                                "ptrace=", "open_sysctl=", "connect_outside=Network is unreachable", "interfaces=lo\n",
-                               "NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t00000000000005eb", "pid=1\n"})
+                               "NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t00000000000005fb", "pid=1\n"})
     EXPECT_NE(text.find(expected), std::string::npos) << expected << " is not in\n" << text;
 }
 
@@ -424,23 +433,18 @@ TEST_F(Service, ExecWithTerminal) {
 }
 
 TEST_F(Service, RestartPolicyKeepsTheDisk) {
-  std::vector<ContainerStatus> seen;
-  std::mutex mutex;
-  service_->on_change([&](const ContainerStatus& status) {
-    const std::scoped_lock lock(mutex);
-    seen.push_back(status);
-  });
+  listen();
   Workload w = workload({"count", "1"});
   w.restart = RestartPolicy::kOnFailure;
   start("again", w);
   EXPECT_TRUE(eventually([&] { return log_has("again", "run 3"); })) << log_text("again");
   EXPECT_GE(service_->status("again")->restarts, 2U);
   EXPECT_TRUE(run(service_->stop("again", 0ms)));
-  const std::scoped_lock lock(mutex);
-  ASSERT_GE(seen.size(), 2U);
-  EXPECT_EQ(seen[0].state, ContainerState::kPreparing);
-  EXPECT_NE(seen[0].message.find("exited with 1; starting again"), std::string::npos) << seen[0].message;
-  EXPECT_EQ(seen[1].state, ContainerState::kRunning);
+  const std::scoped_lock lock(mutex_);
+  ASSERT_GE(seen_.size(), 2U);
+  EXPECT_EQ(seen_[0].state, ContainerState::kPreparing);
+  EXPECT_NE(seen_[0].message.find("exited with 1; starting again"), std::string::npos) << seen_[0].message;
+  EXPECT_EQ(seen_[1].state, ContainerState::kRunning);
 
   w = workload({"count", "0"});
   w.restart = RestartPolicy::kOnFailure;
@@ -513,12 +517,7 @@ TEST_F(Service, AnotherProcessAdoptsWhatRuns) {
   auto opened = ContainerService::open(io_.get_executor(), pool_, runtime::system_clock(), images_, options_);
   ASSERT_TRUE(opened) << opened.error().message;
   service_ = std::move(*opened);
-  std::vector<ContainerStatus> seen;
-  std::mutex mutex;
-  service_->on_change([&](const ContainerStatus& status) {
-    const std::scoped_lock lock(mutex);
-    seen.push_back(status);
-  });
+  listen();
   EXPECT_EQ(pid_of("lives"), lives);
   EXPECT_EQ(service_->status("lives")->state, ContainerState::kRunning);
   EXPECT_EQ(service_->status("lives")->started_at_ms, before.started_at_ms);
@@ -529,8 +528,8 @@ TEST_F(Service, AnotherProcessAdoptsWhatRuns) {
     const auto status = service_->status("returns");
     return status->state == ContainerState::kRunning && status->restarts == 1;
   }));
-  const std::scoped_lock lock(mutex);
-  EXPECT_TRUE(std::ranges::any_of(seen, [](const auto& s) { return s.id == "dies" && s.exit_code == 7; }));
+  const std::scoped_lock lock(mutex_);
+  EXPECT_TRUE(std::ranges::any_of(seen_, [](const auto& s) { return s.id == "dies" && s.exit_code == 7; }));
 }
 
 TEST_F(Service, AKilledShimIsReported) {

@@ -126,8 +126,12 @@ Result<std::unique_ptr<Launcher>> Launcher::open(const VmOptions& wanted) {
 Result<> Launcher::probe() {
   const std::string folder = state_ + "/probe";
   TRY(make_folders(folder));
-  const bool image = options_.use_loop_disks && make_disk(folder + "/image", kLeastDiskMib).has_value();
-  if (!image) (void)::unlink((folder + "/image").c_str());
+  std::string reason = "not wanted";
+  if (options_.use_loop_disks) {
+    auto made = make_disk(folder + "/image", kLeastDiskMib);
+    reason = made ? "" : made.error().message;
+  }
+  if (!reason.empty()) (void)::unlink((folder + "/image").c_str());
   runtime::ProcessOptions options;
   options.argv = {options_.shim_path, "probe", folder};
   TRY_ASSIGN(const auto ran, runtime::run_process(options));
@@ -139,8 +143,9 @@ Result<> Launcher::probe() {
                                                      why == std::string::npos ? ran.err : ran.out.substr(why + 4)));
   }
   loop_disks_ = value_of(ran.out, "loop") == 1;
+  if (reason.empty()) reason = ran.out;
   if (!loop_disks_)
-    log::warn("vm", "no_loop_disks", {{"effect", "disk limits are enforced by polling"}, {"reason", ran.out}});
+    log::warn("vm", "no_loop_disks", {{"effect", "disk limits are enforced by polling"}, {"reason", reason}});
   return {};
 }
 
