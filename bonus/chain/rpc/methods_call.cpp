@@ -55,6 +55,12 @@ std::uint64_t lower_bound(const CallRequest& request) {
   return minimum_gas(tx);
 }
 
+std::uint64_t access_list_gas(const std::vector<Transaction::AccessEntry>& entries) {
+  std::uint64_t out = 0;
+  for (const auto& entry : entries) out += kAccessAddressGas + kAccessKeyGas * entry.keys.size();
+  return out;
+}
+
 /// What the sender can pay for, when a price is given.
 Reply<std::uint64_t> affordable_gas(const Context& context, const CallArguments& arguments, std::uint64_t number,
                                     std::uint64_t limit) {
@@ -74,13 +80,17 @@ JsonReply estimate_gas(const Context& context, const Params& params) {
   TRY(refuse_overrides(params, 2));
   TRY_ASSIGN(const auto number, context.number_of(id));
   auto& request = arguments.request;
+  // Runs of the ledger know no access list: its price is kept aside and added in the end.
+  const std::uint64_t access_gas = access_list_gas(arguments.access_list);
   std::uint64_t limit = std::min(request.gas, context.ledger.head().gas_limit);
   TRY_ASSIGN(limit, affordable_gas(context, arguments, number, limit));
+  const std::uint64_t allowance = limit;
   const std::uint64_t least = lower_bound(request);
   const auto too_little = [&] {
-    return failure(kServerError, fmt::format("gas required exceeds allowance ({})", limit));
+    return failure(kServerError, fmt::format("gas required exceeds allowance ({})", allowance));
   };
-  if (limit < least) return too_little();
+  if (limit < least + access_gas) return too_little();
+  limit -= access_gas;
 
   request.gas = limit;
   const auto whole = context.ledger.call(request, number);
@@ -103,7 +113,7 @@ JsonReply estimate_gas(const Context& context, const Params& params) {
     if (step == 0 && works == attempt) break;
     attempt = fails + (works - fails) / 2;
   }
-  return json::value(quantity(works));
+  return json::value(quantity(works + access_gas));
 }
 
 JsonReply send_raw(const Context& context, const Params& params) {

@@ -9,6 +9,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxFilterAddresses = 1000;
+constexpr std::size_t kMaxAccessEntries = 1000;
 constexpr std::size_t kMaxTopicPositions = 4;
 constexpr std::size_t kMaxTopicsPerPosition = 1000;
 
@@ -39,6 +40,28 @@ Result<std::optional<T>> member(const json::object& object, std::string_view nam
   return std::optional<T>(*std::move(out));
 }
 
+Result<std::vector<Transaction::AccessEntry>> access_list_of(const json::value& value) {
+  const auto* list = value.if_array();
+  if (list == nullptr || list->size() > kMaxAccessEntries) return bad("must be a list of at most 1000 entries");
+  std::vector<Transaction::AccessEntry> out;
+  for (const auto& item : *list) {
+    const auto* object = item.if_object();
+    const auto* address = object != nullptr ? object->if_contains("address") : nullptr;
+    if (address == nullptr) return bad("an entry needs an address");
+    auto& entry = out.emplace_back();
+    TRY_ASSIGN(entry.address, read_fixed<Address>(*address));
+    const auto* keys = object->if_contains("storageKeys");
+    if (keys == nullptr || keys->is_null()) continue;
+    if (!keys->is_array() || keys->get_array().size() > kMaxAccessEntries)
+      return bad("storageKeys must be a short list");
+    for (const auto& key : keys->get_array()) {
+      TRY_ASSIGN(const auto hash, read_fixed<Hash32>(key));
+      entry.keys.push_back(hash);
+    }
+  }
+  return out;
+}
+
 Result<CallArguments> call_of(const json::object& object, std::uint64_t max_gas) {
   CallArguments out;
   TRY_ASSIGN(const auto from, member(object, "from", &read_fixed<Address>));
@@ -50,6 +73,8 @@ Result<CallArguments> call_of(const json::object& object, std::uint64_t max_gas)
   TRY_ASSIGN(const auto price, member(object, "gasPrice", &read_quantity));
   TRY_ASSIGN(const auto max_fee, member(object, "maxFeePerGas", &read_quantity));
   TRY_ASSIGN(const auto tip, member(object, "maxPriorityFeePerGas", &read_quantity));
+  TRY_ASSIGN(auto access_list, member(object, "accessList", &access_list_of));
+  if (access_list) out.access_list = std::move(*access_list);
   if (price && (max_fee || tip)) return bad("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified");
   if (max_fee && tip && *max_fee < *tip)
     return bad(

@@ -65,7 +65,8 @@ class Params {
 struct CallArguments {
   CallRequest request;
   bool has_gas = false;
-  std::optional<uint256> fee_cap;  ///< Wei per gas the caller is ready to pay.
+  std::optional<uint256> fee_cap;                     ///< Wei per gas the caller is ready to pay.
+  std::vector<Transaction::AccessEntry> access_list;  ///< Costs intrinsic gas (EIP-2930).
 };
 [[nodiscard]] Reply<CallArguments> read_call(const Params& params, std::size_t index, std::uint64_t max_gas);
 

@@ -339,6 +339,15 @@ TEST_F(RpcTest, EstimatesAreTheSmallestGasThatWorks) {
       "insufficient funds for transfer");
 }
 
+TEST_F(RpcTest, AccessListsCostGas) {
+  const std::string entry =
+      R"({"address":"0x000000000000000000000000000000000000b003","storageKeys":[)" + quoted(Hash32{}) + "]}";
+  const std::string to = R"("to":"0x000000000000000000000000000000000000b003")";
+  EXPECT_EQ(text("eth_estimateGas", "[{" + to + "}]"), "\"0x5208\"");
+  EXPECT_EQ(text("eth_estimateGas", "[{" + to + R"(,"accessList":[)" + entry + "]}]"), "\"0x62d4\"");
+  EXPECT_EQ(error("eth_estimateGas", "[{" + to + R"(,"accessList":[1]}])").first, -32602);
+}
+
 TEST_F(RpcTest, Fees) {
   const auto next = next_base_fee(ledger_.head(), ledger_.genesis());
   const auto tip = result("eth_maxPriorityFeePerGas");
