@@ -43,6 +43,14 @@ Roots receipt_roots(const std::vector<Receipt>& receipts, const std::vector<Log>
   return out;
 }
 
+/// The header's hash names one body only; a candidate vouches for exactly the body that was executed.
+bool same_body(const Block& a, const Block& b) {
+  return a.last_commit == b.last_commit &&
+         std::ranges::equal(
+             a.transactions, b.transactions, {}, [](const auto& tx) { return tx->hash; },
+             [](const auto& tx) { return tx->hash; });
+}
+
 bool is_storage_error(const Error& error) { return error.code == ErrorCode::kIo || error.code == ErrorCode::kCorrupt; }
 
 }  // namespace
@@ -96,8 +104,11 @@ Result<std::shared_ptr<ExecutedBlock>> LedgerImpl::validated(const Block& block)
   const Hash32 hash = block.header.hash();
   {
     const std::lock_guard lock(small_mutex_);
-    for (const auto& candidate : candidates_)
-      if (candidate->hash == hash && candidate->block.header.parent_hash == head_->hash) return candidate;
+    for (const auto& candidate : candidates_) {
+      if (candidate->hash == hash && candidate->block.header.parent_hash == head_->hash &&
+          same_body(candidate->block, block))
+        return candidate;
+    }
   }
   const ReadLock lock = read_lock();
   const auto head = head_info();
