@@ -78,10 +78,12 @@ Bytes encode(const CatalogRecord& record) {
 Result<CatalogRecord> decode_catalog_record(BytesView in) {
   Reader reader(in);
   TRY_ASSIGN(const auto version, reader.byte());
-  if (version != kVersion) return fail(ErrorCode::kUnsupported, fmt::format("catalogue records of version {} are not known", version));
+  if (version != kVersion)
+    return fail(ErrorCode::kUnsupported, fmt::format("catalogue records of version {} are not known", version));
   CatalogRecord out;
   TRY_ASSIGN(const auto kind, reader.byte());
-  if (kind < 1 || kind > static_cast<std::uint8_t>(Kind::kUntag)) return fail(ErrorCode::kCorrupt, "a catalogue record of unknown kind");
+  if (kind < 1 || kind > static_cast<std::uint8_t>(Kind::kUntag))
+    return fail(ErrorCode::kCorrupt, "a catalogue record of unknown kind");
   out.kind = static_cast<Kind>(kind);
   TRY_ASSIGN(out.repository, reader.text());
   if (out.kind == Kind::kTag || out.kind == Kind::kUntag) {
@@ -153,8 +155,10 @@ void Catalog::apply(const CatalogRecord& record) {
       break;
     case Kind::kPutManifest: {
       const auto [at, added] = repository.manifests.try_emplace(digest);
-      if (added) count(digest, 1);
-      else forget_referrer(at->second);
+      if (added)
+        count(digest, 1);
+      else
+        forget_referrer(at->second);
       at->second = record.manifest;
       if (record.manifest.subject) repository.referrers[*record.manifest.subject].insert(digest);
       break;
@@ -214,16 +218,19 @@ Result<> Catalog::link_blob(const std::string& repository, const Hash32& digest)
 Result<bool> Catalog::unlink_blob(const std::string& repository, const Hash32& digest) {
   const std::scoped_lock lock(mutex_);
   const auto* known = find(repository);
-  if (known == nullptr || !known->blobs.contains(digest)) return fail(ErrorCode::kNotFound, "the repository has no such blob");
+  if (known == nullptr || !known->blobs.contains(digest))
+    return fail(ErrorCode::kNotFound, "the repository has no such blob");
   TRY(commit({make(Kind::kUnlinkBlob, repository, digest)}));
   return !uses_.contains(digest);
 }
 
-Result<> Catalog::put_manifest(const std::string& repository, const ManifestEntry& entry, const std::optional<std::string>& tag) {
+Result<> Catalog::put_manifest(const std::string& repository, const ManifestEntry& entry,
+                               const std::optional<std::string>& tag) {
   const std::scoped_lock lock(mutex_);
   const auto* known = find(repository);
   std::vector<CatalogRecord> records;
-  const bool held = known != nullptr && known->manifests.contains(entry.digest) && known->manifests.at(entry.digest) == entry;
+  const bool held =
+      known != nullptr && known->manifests.contains(entry.digest) && known->manifests.at(entry.digest) == entry;
   if (!held) {
     records.push_back(make(Kind::kPutManifest, repository, entry.digest));
     records.back().manifest = entry;
@@ -240,7 +247,8 @@ Result<> Catalog::put_manifest(const std::string& repository, const ManifestEntr
 Result<bool> Catalog::delete_manifest(const std::string& repository, const Hash32& digest) {
   const std::scoped_lock lock(mutex_);
   const auto* known = find(repository);
-  if (known == nullptr || !known->manifests.contains(digest)) return fail(ErrorCode::kNotFound, "the repository has no such manifest");
+  if (known == nullptr || !known->manifests.contains(digest))
+    return fail(ErrorCode::kNotFound, "the repository has no such manifest");
   TRY(commit({make(Kind::kDeleteManifest, repository, digest)}));
   return !uses_.contains(digest);
 }
@@ -248,7 +256,8 @@ Result<bool> Catalog::delete_manifest(const std::string& repository, const Hash3
 Result<> Catalog::delete_tag(const std::string& repository, const std::string& tag) {
   const std::scoped_lock lock(mutex_);
   const auto* known = find(repository);
-  if (known == nullptr || !known->tags.contains(tag)) return fail(ErrorCode::kNotFound, "the repository has no such tag");
+  if (known == nullptr || !known->tags.contains(tag))
+    return fail(ErrorCode::kNotFound, "the repository has no such tag");
   return commit({make(Kind::kUntag, repository, {}, tag)});
 }
 
@@ -315,15 +324,17 @@ Catalog::Page Catalog::tags(const std::string& repository, const std::string& la
   return out;
 }
 
-std::vector<ManifestEntry> Catalog::referrers(const std::string& repository, const Hash32& subject, const std::string& artifact_type,
-                                              const std::optional<Hash32>& last, std::size_t limit) const {
+std::vector<ManifestEntry> Catalog::referrers(const std::string& repository, const Hash32& subject,
+                                              const std::string& artifact_type, const std::optional<Hash32>& last,
+                                              std::size_t limit) const {
   const std::scoped_lock lock(mutex_);
   std::vector<ManifestEntry> out;
   const auto* known = find(repository);
   if (known == nullptr) return out;
   const auto list = known->referrers.find(subject);
   if (list == known->referrers.end()) return out;
-  for (auto at = last ? list->second.upper_bound(*last) : list->second.begin(); at != list->second.end() && out.size() < limit; ++at) {
+  for (auto at = last ? list->second.upper_bound(*last) : list->second.begin();
+       at != list->second.end() && out.size() < limit; ++at) {
     const auto& entry = known->manifests.at(*at);
     if (artifact_type.empty() || entry.artifact_type == artifact_type) out.push_back(entry);
   }

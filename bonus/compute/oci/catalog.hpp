@@ -1,4 +1,5 @@
-// What the registry knows beside the blobs: repositories, tags, manifests and which blobs belong where (docs/formats/registry.md).
+// What the registry knows beside the blobs: repositories, tags, manifests and which blobs belong where
+// (docs/formats/registry.md).
 #pragma once
 
 #include <map>
@@ -19,7 +20,7 @@ struct ManifestEntry {
   Hash32 digest;
   std::string media_type;
   std::uint64_t size_bytes = 0;
-  std::optional<Hash32> subject;      ///< With it the entry is a referrer (distribution-spec "Listing Referrers").
+  std::optional<Hash32> subject;  ///< With it the entry is a referrer (distribution-spec "Listing Referrers").
   std::string artifact_type;
   std::map<std::string, std::string> annotations;
   friend bool operator==(const ManifestEntry&, const ManifestEntry&) = default;
@@ -41,12 +42,14 @@ struct CatalogRecord {
 class Catalog {
  public:
   /// `max_entries` bounds tags, manifests and blob links together (kExhausted).
-  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(runtime::Disk& disk, const std::string& path, std::size_t max_entries);
+  [[nodiscard]] static Result<std::unique_ptr<Catalog>> open(runtime::Disk& disk, const std::string& path,
+                                                             std::size_t max_entries);
 
   [[nodiscard]] Result<> link_blob(const std::string& repository, const Hash32& digest);
   /// True when no repository refers to the digest any more. kNotFound.
   [[nodiscard]] Result<bool> unlink_blob(const std::string& repository, const Hash32& digest);
-  [[nodiscard]] Result<> put_manifest(const std::string& repository, const ManifestEntry& entry, const std::optional<std::string>& tag);
+  [[nodiscard]] Result<> put_manifest(const std::string& repository, const ManifestEntry& entry,
+                                      const std::optional<std::string>& tag);
   /// With all its tags; the result as of unlink_blob.
   [[nodiscard]] Result<bool> delete_manifest(const std::string& repository, const Hash32& digest);
   [[nodiscard]] Result<> delete_tag(const std::string& repository, const std::string& tag);
@@ -64,8 +67,8 @@ class Catalog {
   [[nodiscard]] Page tags(const std::string& repository, const std::string& last, std::size_t limit) const;
   /// By digest; `artifact_type` empty: all.
   [[nodiscard]] std::vector<ManifestEntry> referrers(const std::string& repository, const Hash32& subject,
-                                                     const std::string& artifact_type, const std::optional<Hash32>& last,
-                                                     std::size_t limit) const;
+                                                     const std::string& artifact_type,
+                                                     const std::optional<Hash32>& last, std::size_t limit) const;
 
  private:
   struct Repository {
@@ -75,7 +78,8 @@ class Catalog {
     std::map<Hash32, std::set<Hash32>> referrers;  // subject -> manifests
   };
 
-  Catalog(std::unique_ptr<runtime::AppendLog> log, std::size_t max_entries) : log_(std::move(log)), max_entries_(max_entries) {}
+  Catalog(std::unique_ptr<runtime::AppendLog> log, std::size_t max_entries)
+      : log_(std::move(log)), max_entries_(max_entries) {}
   void apply(const CatalogRecord& record);
   void count(const Hash32& digest, int change);
   Result<> commit(const std::vector<CatalogRecord>& records);

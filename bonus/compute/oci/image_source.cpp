@@ -32,13 +32,14 @@ struct Round {
 struct OciImageSource::Fetch {
   Hash32 sha256;
   std::uint64_t size = 0;
-  std::vector<NodeId> holders;          // those still believed
-  std::vector<std::size_t> failures;    // per holder, in a row
+  std::vector<NodeId> holders;        // those still believed
+  std::vector<std::size_t> failures;  // per holder, in a row
   std::unique_ptr<PartialFile> file;
-  std::size_t turn = 0;                 // spreads chunks over the holders
+  std::size_t turn = 0;  // spreads chunks over the holders
 };
 
-OciImageSource::OciImageSource(storage::BlobStore& store, BlobPeers& peers, runtime::BlockingPool& pool, ImageSourceOptions options)
+OciImageSource::OciImageSource(storage::BlobStore& store, BlobPeers& peers, runtime::BlockingPool& pool,
+                               ImageSourceOptions options)
     : store_(store), peers_(peers), pool_(pool), options_([&options] {
         options.chunk_bytes = std::clamp<std::size_t>(options.chunk_bytes, 1, kPeerReadBytes);
         options.parallel_chunks = std::clamp<std::size_t>(options.parallel_chunks, 1, 16);
@@ -54,10 +55,12 @@ Task<Result<Bytes>> OciImageSource::load(Hash32 sha256, std::size_t limit) {
   std::function<Result<Bytes>()> job = [this, sha256, limit]() -> Result<Bytes> {
     TRY_ASSIGN(const auto info, store_.find_sha256(sha256));
     if (info.size_bytes > limit)
-      return fail(ErrorCode::kExhausted, fmt::format("{} has {} bytes, more than {}", digest_text(sha256), info.size_bytes, limit));
+      return fail(ErrorCode::kExhausted,
+                  fmt::format("{} has {} bytes, more than {}", digest_text(sha256), info.size_bytes, limit));
     Bytes out(static_cast<std::size_t>(info.size_bytes));
     TRY_ASSIGN(const auto n, store_.read(info.id, 0, out));
-    if (n != out.size()) return fail(ErrorCode::kCorrupt, fmt::format("{} is shorter than its size", digest_text(sha256)));
+    if (n != out.size())
+      return fail(ErrorCode::kCorrupt, fmt::format("{} is shorter than its size", digest_text(sha256)));
     return out;
   };
   return offload(pool_, std::move(job));
@@ -77,7 +80,8 @@ Task<Result<Bytes>> OciImageSource::fetch_small(Hash32 sha256, std::size_t limit
   co_return co_await load(sha256, limit_bytes);
 }
 
-Result<std::size_t> OciImageSource::read_layer(const Hash32& digest, std::uint64_t offset, std::span<std::uint8_t> out) {
+Result<std::size_t> OciImageSource::read_layer(const Hash32& digest, std::uint64_t offset,
+                                               std::span<std::uint8_t> out) {
   TRY_ASSIGN(const auto info, store_.find_sha256(digest));
   return store_.read(info.id, offset, out);
 }
@@ -88,14 +92,16 @@ Task<Result<Image>> OciImageSource::pull(Hash32 manifest_digest, std::function<v
   CO_TRY_ASSIGN(auto manifest, parse_manifest(text, {}));
   if (manifest.is_index) {
     CO_TRY_ASSIGN(const auto entry, pick_platform(manifest, options_.platform));
-    if (entry.size_bytes > kMaxManifestBytes) co_return fail(ErrorCode::kInvalid, "the index names a manifest that is too large");
+    if (entry.size_bytes > kMaxManifestBytes)
+      co_return fail(ErrorCode::kInvalid, "the index names a manifest that is too large");
     CO_TRY(co_await ensure(entry.digest, entry.size_bytes, kMaxManifestBytes, nullptr));
     CO_TRY_ASSIGN(text, co_await load(entry.digest, kMaxManifestBytes));
     CO_TRY_ASSIGN(manifest, parse_manifest(text, entry.media_type));
     if (manifest.is_index) co_return fail(ErrorCode::kInvalid, "the index names another index for this platform");
   }
   // Checked before anything large is fetched: the configuration says what the image is for.
-  if (manifest.config.size_bytes > kMaxConfigBytes) co_return fail(ErrorCode::kInvalid, "the image configuration is too large");
+  if (manifest.config.size_bytes > kMaxConfigBytes)
+    co_return fail(ErrorCode::kInvalid, "the image configuration is too large");
   CO_TRY(co_await ensure(manifest.config.digest, manifest.config.size_bytes, kMaxConfigBytes, nullptr));
   CO_TRY_ASSIGN(const auto config_text, co_await load(manifest.config.digest, kMaxConfigBytes));
   CO_TRY_ASSIGN(const auto config, parse_config(config_text));
@@ -122,14 +128,17 @@ Task<Result<Image>> OciImageSource::pull(Hash32 manifest_digest, std::function<v
   co_return image;
 }
 
-Task<Result<>> OciImageSource::ensure(Hash32 sha256, std::optional<std::uint64_t> size, std::uint64_t limit, OnBytes on_bytes) {
+Task<Result<>> OciImageSource::ensure(Hash32 sha256, std::optional<std::uint64_t> size, std::uint64_t limit,
+                                      OnBytes on_bytes) {
   while (true) {
     auto local = co_await find(sha256);
     if (local) {
       if (size && local->size_bytes != *size)
-        co_return fail(ErrorCode::kInvalid, fmt::format("{} has {} bytes, the manifest says {}", digest_text(sha256), local->size_bytes, *size));
+        co_return fail(ErrorCode::kInvalid, fmt::format("{} has {} bytes, the manifest says {}", digest_text(sha256),
+                                                        local->size_bytes, *size));
       if (local->size_bytes > limit)
-        co_return fail(ErrorCode::kExhausted, fmt::format("{} has {} bytes, more than {}", digest_text(sha256), local->size_bytes, limit));
+        co_return fail(ErrorCode::kExhausted,
+                       fmt::format("{} has {} bytes, more than {}", digest_text(sha256), local->size_bytes, limit));
       co_return Result<>();
     }
     if (local.error().code != ErrorCode::kNotFound) co_return fail(std::move(local).error());
@@ -147,7 +156,8 @@ Task<Result<>> OciImageSource::ensure(Hash32 sha256, std::optional<std::uint64_t
   co_return done;
 }
 
-Task<Result<>> OciImageSource::fetch(Hash32 sha256, std::optional<std::uint64_t> size, std::uint64_t limit, OnBytes on_bytes) {
+Task<Result<>> OciImageSource::fetch(Hash32 sha256, std::optional<std::uint64_t> size, std::uint64_t limit,
+                                     OnBytes on_bytes) {
   const auto offers = co_await peers_.holders(sha256);
   auto work = std::make_shared<Fetch>();  // shared with chunk readers
   work->sha256 = sha256;
@@ -164,13 +174,17 @@ Task<Result<>> OciImageSource::fetch(Hash32 sha256, std::optional<std::uint64_t>
     if (list.empty()) order.push_back(offer.size_bytes);
     if (list.size() < options_.max_holders) list.push_back(offer.node);
   }
-  if (order.empty() && too_large) co_return fail(ErrorCode::kExhausted, fmt::format("it has more than {} bytes", limit));
+  if (order.empty() && too_large)
+    co_return fail(ErrorCode::kExhausted, fmt::format("it has more than {} bytes", limit));
   if (order.empty()) co_return fail(ErrorCode::kNotFound, "no node holds it");
 
-  std::function<Result<std::unique_ptr<PartialFile>>()> open_job = [this, sha256] { return PartialFile::open(options_.partial_dir, sha256); };
+  std::function<Result<std::unique_ptr<PartialFile>>()> open_job = [this, sha256] {
+    return PartialFile::open(options_.partial_dir, sha256);
+  };
   CO_TRY_ASSIGN(work->file, co_await offload(pool_, std::move(open_job)));
   Result<> last = fail(ErrorCode::kUnavailable, "no holder answered");
-  // Without a size from a manifest, holders may disagree about it: at most four opinions are tried, nearest holder first.
+  // Without a size from a manifest, holders may disagree about it: at most four opinions are tried, nearest holder
+  // first.
   if (order.size() > 4) order.resize(4);
   for (const std::uint64_t claimed : order) {
     const auto& holders = by_size[claimed];
@@ -184,7 +198,8 @@ Task<Result<>> OciImageSource::fetch(Hash32 sha256, std::optional<std::uint64_t>
       work->holders.assign(1, holder);
       last = co_await fetch_from(work, on_bytes);
       if (last) co_return last;
-      if (last.error().code == ErrorCode::kCorrupt) log::warn("images", "holder_sent_wrong_bytes", {{"node", to_hex(holder)}, {"digest", digest_text(sha256)}});
+      if (last.error().code == ErrorCode::kCorrupt)
+        log::warn("images", "holder_sent_wrong_bytes", {{"node", to_hex(holder)}, {"digest", digest_text(sha256)}});
     }
   }
   co_return last;
@@ -192,7 +207,8 @@ Task<Result<>> OciImageSource::fetch(Hash32 sha256, std::optional<std::uint64_t>
 
 namespace {
 
-// Runs the readers of one round together. Asio's && ends a group by cancelling it when one throws, which only a stop does.
+// Runs the readers of one round together. Asio's && ends a group by cancelling it when one throws, which only a stop
+// does.
 Task<> run_pair(Task<> a, Task<> b) {
   using boost::asio::experimental::awaitable_operators::operator&&;
   co_await (std::move(a) && std::move(b));
@@ -201,7 +217,8 @@ Task<> run_pair(Task<> a, Task<> b) {
 Task<> run_all(std::vector<Task<>> tasks) {
   while (tasks.size() > 1) {
     std::vector<Task<>> next;
-    for (std::size_t i = 0; i + 1 < tasks.size(); i += 2) next.push_back(run_pair(std::move(tasks[i]), std::move(tasks[i + 1])));
+    for (std::size_t i = 0; i + 1 < tasks.size(); i += 2)
+      next.push_back(run_pair(std::move(tasks[i]), std::move(tasks[i + 1])));
     if (tasks.size() % 2 != 0) next.push_back(std::move(tasks.back()));
     tasks = std::move(next);
   }

@@ -1,4 +1,5 @@
-// ImageSource over the local blob store and the other nodes: fetches what is missing, from any holder, verified by digest.
+// ImageSource over the local blob store and the other nodes: fetches what is missing, from any holder, verified by
+// digest.
 #pragma once
 
 #include <map>
@@ -14,12 +15,12 @@
 namespace bonus::compute::oci {
 
 struct ImageSourceOptions {
-  std::string partial_dir;                       ///< Holds partly fetched blobs; they are resumed, also after a restart.
+  std::string partial_dir;  ///< Holds partly fetched blobs; they are resumed, also after a restart.
   Platform platform = this_platform();
-  std::size_t chunk_bytes = 1 << 20;             ///< At most 1 MiB (BlobPeers::read).
-  std::size_t parallel_chunks = 4;               ///< Of one blob, over all its holders; bounds memory per fetch.
+  std::size_t chunk_bytes = 1 << 20;  ///< At most 1 MiB (BlobPeers::read).
+  std::size_t parallel_chunks = 4;    ///< Of one blob, over all its holders; bounds memory per fetch.
   std::size_t max_holders = 8;
-  std::uint64_t max_image_bytes = 64ULL << 30;   ///< Sum of the layers, as stored.
+  std::uint64_t max_image_bytes = 64ULL << 30;  ///< Sum of the layers, as stored.
 };
 
 /// Thread-safe. Coroutines run on their caller's executor, disk work on the pool. All references must outlive it.
@@ -36,8 +37,10 @@ class OciImageSource final : public ImageSource {
   /// Told how many bytes of the blob are here.
   using OnBytes = std::function<void(std::uint64_t)>;
 
-  runtime::Task<Result<>> ensure(Hash32 sha256, std::optional<std::uint64_t> size, std::uint64_t limit, OnBytes on_bytes);
-  runtime::Task<Result<>> fetch(Hash32 sha256, std::optional<std::uint64_t> size, std::uint64_t limit, OnBytes on_bytes);
+  runtime::Task<Result<>> ensure(Hash32 sha256, std::optional<std::uint64_t> size, std::uint64_t limit,
+                                 OnBytes on_bytes);
+  runtime::Task<Result<>> fetch(Hash32 sha256, std::optional<std::uint64_t> size, std::uint64_t limit,
+                                OnBytes on_bytes);
   runtime::Task<Result<>> fetch_from(std::shared_ptr<Fetch> fetch, OnBytes on_bytes);
   runtime::Task<Result<Bytes>> fetch_chunk(std::shared_ptr<Fetch> fetch, std::uint64_t offset, std::size_t length);
   runtime::Task<Result<storage::BlobInfo>> find(Hash32 sha256);

@@ -50,7 +50,8 @@ class FakePeers final : public BlobPeers {
     if (length > (1 << 20)) co_return fail(ErrorCode::kInvalid, "too long");
     const auto& content = holder.blobs[sha256];
     if (offset + length > content.size()) co_return fail(ErrorCode::kInvalid, "outside of the blob");
-    const auto part = BytesView(content).subspan(static_cast<std::size_t>(offset), holder.short_reads ? length / 2 : length);
+    const auto part =
+        BytesView(content).subspan(static_cast<std::size_t>(offset), holder.short_reads ? length / 2 : length);
     co_return Bytes(part.begin(), part.end());
   }
   void give(std::uint8_t n, const Bytes& content) { nodes[node(n)].blobs[crypto::sha256(content)] = content; }
@@ -76,7 +77,9 @@ class ImageSourceTest : public ::testing::Test {
   Result<T> run(Task<Result<T>> task) {
     return boost::asio::co_spawn(io.context(), std::move(task), boost::asio::use_future).get();
   }
-  Result<Bytes> small(const Hash32& digest, std::size_t limit = 8 << 20) { return run(source().fetch_small(digest, limit)); }
+  Result<Bytes> small(const Hash32& digest, std::size_t limit = 8 << 20) {
+    return run(source().fetch_small(digest, limit));
+  }
   Result<Image> pull(const Hash32& digest) {
     return run(source().pull(digest, [this](PullProgress p) { progress.push_back(p); }));
   }
@@ -91,9 +94,10 @@ class ImageSourceTest : public ::testing::Test {
     out.layers = {pattern(450'000, 1), pattern(70, 2)};
     std::string ids;
     for (std::size_t i = 0; i < diff_ids; ++i) ids += (i > 0 ? ",\"" : "\"") + digest_of(pattern(i, i)) + "\"";
-    out.config = bytes(R"({"architecture":")" + std::string(architecture) +
-                       R"(","os":"linux","config":{"Entrypoint":["/bin/server"],"Cmd":["--port","80"],"Env":["A=b"],"WorkingDir":"/srv","User":"10:10",)" +
-                       R"("ExposedPorts":{"80/tcp":{},"53/udp":{},"8080":{}}},"rootfs":{"type":"layers","diff_ids":[)" + ids + "]}}");
+    out.config = bytes(
+        R"({"architecture":")" + std::string(architecture) +
+        R"(","os":"linux","config":{"Entrypoint":["/bin/server"],"Cmd":["--port","80"],"Env":["A=b"],"WorkingDir":"/srv","User":"10:10",)" +
+        R"("ExposedPorts":{"80/tcp":{},"53/udp":{},"8080":{}}},"rootfs":{"type":"layers","diff_ids":[)" + ids + "]}}");
     out.manifest = bytes(test::manifest_json(out.config, out.layers));
     out.digest = crypto::sha256(out.manifest);
     return out;
@@ -223,10 +227,13 @@ TEST_F(ImageSourceTest, TwoPullsOfOneImageFetchItOnce) {
 TEST_F(ImageSourceTest, PicksThePlatformOfThisMachine) {
   const auto mine = sample(), other = sample("arm64");
   const auto entry = [](const Sample& s, const std::string& architecture) {
-    return R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest_text(s.digest) + R"(","size":)" +
-           std::to_string(s.manifest.size()) + R"(,"platform":{"os":"linux","architecture":")" + architecture + "\"}}";
+    return R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" + digest_text(s.digest) +
+           R"(","size":)" + std::to_string(s.manifest.size()) + R"(,"platform":{"os":"linux","architecture":")" +
+           architecture + "\"}}";
   };
-  const auto index = [&](const std::string& entries) { return bytes(R"({"schemaVersion":2,"manifests":[)" + entries + "]}"); };
+  const auto index = [&](const std::string& entries) {
+    return bytes(R"({"schemaVersion":2,"manifests":[)" + entries + "]}");
+  };
   const Bytes both = index(entry(other, "arm64") + "," + entry(mine, "amd64"));
   const Bytes foreign = index(entry(other, "arm64") + "," + entry(other, "s390x"));
   give(1, mine);

@@ -15,7 +15,8 @@ namespace bonus::compute::oci::json {
 namespace bj = boost::json;
 
 [[nodiscard]] inline Result<bj::object> parse_object(BytesView text, std::size_t limit_bytes, std::string_view what) {
-  if (text.size() > limit_bytes) return fail(ErrorCode::kExhausted, fmt::format("{} has more than {} bytes", what, limit_bytes));
+  if (text.size() > limit_bytes)
+    return fail(ErrorCode::kExhausted, fmt::format("{} has more than {} bytes", what, limit_bytes));
   try {
     bj::error_code error;
     bj::parse_options options;
@@ -38,7 +39,8 @@ namespace bj = boost::json;
   return value == nullptr || value->is_null() ? nullptr : value;
 }
 
-[[nodiscard]] inline Result<std::string> text(const bj::object& object, std::string_view key, std::size_t limit, bool required) {
+[[nodiscard]] inline Result<std::string> text(const bj::object& object, std::string_view key, std::size_t limit,
+                                              bool required) {
   const auto* value = find(object, key);
   if (value == nullptr) {
     if (required) return fail(ErrorCode::kInvalid, fmt::format("{} is missing", key));
@@ -57,12 +59,13 @@ namespace bj = boost::json;
   return static_cast<std::uint64_t>(value->get_int64());
 }
 
-[[nodiscard]] inline Result<std::vector<std::string>> texts(const bj::object& object, std::string_view key, std::size_t limit,
-                                                            std::size_t limit_bytes) {
+[[nodiscard]] inline Result<std::vector<std::string>> texts(const bj::object& object, std::string_view key,
+                                                            std::size_t limit, std::size_t limit_bytes) {
   std::vector<std::string> out;
   const auto* value = find(object, key);
   if (value == nullptr) return out;
-  if (!value->is_array() || value->get_array().size() > limit) return wrong(key, fmt::format("a list of at most {}", limit));
+  if (!value->is_array() || value->get_array().size() > limit)
+    return wrong(key, fmt::format("a list of at most {}", limit));
   for (const auto& item : value->get_array()) {
     if (!item.is_string() || item.get_string().size() > limit_bytes || item.get_string().find('\0') != bj::string::npos)
       return wrong(key, fmt::format("a list of texts of at most {} bytes", limit_bytes));
@@ -76,7 +79,8 @@ namespace bj = boost::json;
   std::map<std::string, std::string> out;
   const auto* value = find(object, key);
   if (value == nullptr) return out;
-  if (!value->is_object() || value->get_object().size() > limit) return wrong(key, fmt::format("at most {} pairs of texts", limit));
+  if (!value->is_object() || value->get_object().size() > limit)
+    return wrong(key, fmt::format("at most {} pairs of texts", limit));
   for (const auto& [name, item] : value->get_object()) {
     if (!item.is_string()) return wrong(key, "pairs of texts");
     out.emplace(std::string(name), std::string(item.get_string()));

@@ -18,7 +18,8 @@ bool valid_media_type(std::string_view text) {
   const auto slash = text.find('/');
   if (slash == std::string_view::npos || slash == 0 || slash + 1 == text.size() || text.size() > 255) return false;
   return std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("!#$&-^_.+/").contains(c);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$&-^_.+/").contains(c);
   });
 }
 
@@ -49,7 +50,8 @@ Result<Descriptor> parse_descriptor(const bj::value& value, std::string_view fie
   out.size_bytes = *size;
   auto urls = json::texts(from, "urls", 64, 4096);
   if (!urls) return within(std::move(urls).error());
-  out.foreign = !urls->empty() || out.media_type.contains("nondistributable") || out.media_type.contains("rootfs.foreign");
+  out.foreign =
+      !urls->empty() || out.media_type.contains("nondistributable") || out.media_type.contains("rootfs.foreign");
   auto annotations = json::text_map(from, "annotations", kMaxAnnotations);
   if (!annotations) return within(std::move(annotations).error());
   out.annotations = *std::move(annotations);
@@ -79,7 +81,8 @@ Result<std::vector<std::uint16_t>> parse_ports(const bj::object& config) {
   std::vector<std::uint16_t> out;
   const auto* value = json::find(config, "ExposedPorts");
   if (value == nullptr) return out;
-  if (!value->is_object() || value->get_object().size() > 1024) return json::wrong("ExposedPorts", "at most 1024 ports");
+  if (!value->is_object() || value->get_object().size() > 1024)
+    return json::wrong("ExposedPorts", "at most 1024 ports");
   for (const auto& entry : value->get_object()) {
     const std::string_view text(entry.key().data(), entry.key().size());
     const auto slash = text.find('/');
@@ -123,16 +126,17 @@ Result<Manifest> parse_manifest(BytesView text, std::string_view content_type) {
   TRY_ASSIGN(const auto root, json::parse_object(text, kMaxManifestBytes, "the manifest"));
   Manifest out;
   TRY_ASSIGN(const auto version, json::number(root, "schemaVersion", 1000));
-  if (version != 2) return fail(ErrorCode::kUnsupported, fmt::format("schemaVersion {} is not offered, only 2", version));
+  if (version != 2)
+    return fail(ErrorCode::kUnsupported, fmt::format("schemaVersion {} is not offered, only 2", version));
   TRY_ASSIGN(out.media_type, json::text(root, "mediaType", 255, false));
   const bool has_list = json::find(root, "manifests") != nullptr;
   const bool has_image = json::find(root, "config") != nullptr || json::find(root, "layers") != nullptr;
-  if (has_list && has_image)
-    return fail(ErrorCode::kInvalid, "the document is a manifest and an index at once");
+  if (has_list && has_image) return fail(ErrorCode::kInvalid, "the document is a manifest and an index at once");
   if (out.media_type.empty()) out.media_type = content_type;
   if (out.media_type.empty()) out.media_type = has_list ? kOciIndex : kOciManifest;
   if (!content_type.empty() && out.media_type != content_type)
-    return fail(ErrorCode::kInvalid, fmt::format("mediaType is {}, but it was sent as {}", out.media_type, content_type));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("mediaType is {}, but it was sent as {}", out.media_type, content_type));
   if (out.media_type == kOciIndex || out.media_type == kDockerList) {
     out.is_index = true;
   } else if (out.media_type != kOciManifest && out.media_type != kDockerManifest) {
@@ -140,7 +144,8 @@ Result<Manifest> parse_manifest(BytesView text, std::string_view content_type) {
   }
 
   TRY_ASSIGN(out.artifact_type, json::text(root, "artifactType", 255, false));
-  if (!out.artifact_type.empty() && !valid_media_type(out.artifact_type)) return json::wrong("artifactType", "a media type");
+  if (!out.artifact_type.empty() && !valid_media_type(out.artifact_type))
+    return json::wrong("artifactType", "a media type");
   TRY_ASSIGN(out.annotations, json::text_map(root, "annotations", kMaxAnnotations));
   if (const auto* subject = json::find(root, "subject")) {
     TRY_ASSIGN(out.subject, parse_descriptor(*subject, "subject"));
@@ -168,7 +173,8 @@ Result<ImageConfig> parse_config(BytesView text) {
     TRY_ASSIGN(out.cmd, json::texts(from, "Cmd", 256, 64 << 10));
     TRY_ASSIGN(out.env, json::texts(from, "Env", 1024, 64 << 10));
     for (const auto& variable : out.env)
-      if (variable.find('=') == std::string::npos || variable[0] == '=') return json::wrong("Env", "a list of NAME=value");
+      if (variable.find('=') == std::string::npos || variable[0] == '=')
+        return json::wrong("Env", "a list of NAME=value");
     TRY_ASSIGN(out.working_directory, json::text(from, "WorkingDir", 4096, false));
     TRY_ASSIGN(out.user, json::text(from, "User", 256, false));
     TRY_ASSIGN(out.exposed_ports, parse_ports(from));
@@ -198,8 +204,8 @@ Result<Descriptor> pick_platform(const Manifest& index, const Platform& wanted) 
   }
   // An index of one image without a platform says nothing against it; its configuration is checked later.
   if (index.manifests.size() == 1 && !index.manifests[0].platform) return index.manifests[0];
-  return fail(ErrorCode::kNotFound,
-              fmt::format("the image has no variant for {}; it has: {}", describe(wanted), offered.empty() ? "none" : offered));
+  return fail(ErrorCode::kNotFound, fmt::format("the image has no variant for {}; it has: {}", describe(wanted),
+                                                offered.empty() ? "none" : offered));
 }
 
 Result<Image> make_image(const Hash32& manifest_digest, const Manifest& manifest, const ImageConfig& config,
@@ -208,8 +214,8 @@ Result<Image> make_image(const Hash32& manifest_digest, const Manifest& manifest
     return fail(ErrorCode::kUnsupported,
                 fmt::format("the image is for {}, this machine is {}", describe(config.platform), describe(wanted)));
   if (config.diff_ids.size() != manifest.layers.size())
-    return fail(ErrorCode::kInvalid, fmt::format("the manifest has {} layers, the configuration {}", manifest.layers.size(),
-                                                 config.diff_ids.size()));
+    return fail(ErrorCode::kInvalid, fmt::format("the manifest has {} layers, the configuration {}",
+                                                 manifest.layers.size(), config.diff_ids.size()));
   Image out;
   out.manifest_digest = manifest_digest;
   out.config_digest = manifest.config.digest;

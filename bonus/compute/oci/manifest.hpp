@@ -45,15 +45,16 @@ struct Descriptor {
 struct Manifest {
   bool is_index = false;
   std::string media_type;
-  std::string artifact_type;               ///< As referrers list it: the field, or the config's media type.
-  Descriptor config;                       ///< Not in an index.
-  std::vector<Descriptor> layers;          ///< Bottom first; not in an index.
-  std::vector<Descriptor> manifests;       ///< Of an index.
+  std::string artifact_type;          ///< As referrers list it: the field, or the config's media type.
+  Descriptor config;                  ///< Not in an index.
+  std::vector<Descriptor> layers;     ///< Bottom first; not in an index.
+  std::vector<Descriptor> manifests;  ///< Of an index.
   std::optional<Descriptor> subject;
   std::map<std::string, std::string> annotations;
 };
-/// `content_type` is what it was sent as; empty: whatever it says it is. kInvalid names the field; kUnsupported: a media type
-/// or digest algorithm that is not offered. A document that could be read as manifest and as index is refused (CVE-2021-41190).
+/// `content_type` is what it was sent as; empty: whatever it says it is. kInvalid names the field; kUnsupported: a
+/// media type or digest algorithm that is not offered. A document that could be read as manifest and as index is
+/// refused (CVE-2021-41190).
 [[nodiscard]] Result<Manifest> parse_manifest(BytesView json, std::string_view content_type);
 
 struct ImageConfig {
@@ -67,9 +68,9 @@ struct ImageConfig {
 
 /// The entry of an index for a platform. kNotFound lists what there is.
 [[nodiscard]] Result<Descriptor> pick_platform(const Manifest& index, const Platform& wanted);
-/// Puts both together for the container agent. kInvalid: layers and diff_ids do not match, or a layer cannot be unpacked;
-/// kUnsupported: another platform.
-[[nodiscard]] Result<Image> make_image(const Hash32& manifest_digest, const Manifest& manifest, const ImageConfig& config,
-                                       const Platform& wanted);
+/// Puts both together for the container agent. kInvalid: layers and diff_ids do not match, or a layer cannot be
+/// unpacked; kUnsupported: another platform.
+[[nodiscard]] Result<Image> make_image(const Hash32& manifest_digest, const Manifest& manifest,
+                                       const ImageConfig& config, const Platform& wanted);
 
 }  // namespace bonus::compute::oci

@@ -42,18 +42,23 @@ bool valid_tag(std::string_view tag) {
 }
 
 Result<Hash32> parse_digest(std::string_view text) {
-  const auto invalid = [&] { return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not a digest", text.substr(0, 100))); };
+  const auto invalid = [&] {
+    return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not a digest", text.substr(0, 100)));
+  };
   const auto colon = text.find(':');
   if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size() || text.size() > 256) return invalid();
   const auto algorithm = text.substr(0, colon);
   const auto encoded = text.substr(colon + 1);
   if (algorithm != "sha256") {
-    const bool known_form = std::ranges::all_of(algorithm, [](char c) { return lower_alnum(c) || std::string_view("+._-").contains(c); }) &&
-                            std::ranges::all_of(encoded, [](char c) { return alnum(c) || std::string_view("=_-").contains(c); });
+    const bool known_form =
+        std::ranges::all_of(algorithm, [](char c) { return lower_alnum(c) || std::string_view("+._-").contains(c); }) &&
+        std::ranges::all_of(encoded, [](char c) { return alnum(c) || std::string_view("=_-").contains(c); });
     if (!known_form) return invalid();
-    return fail(ErrorCode::kUnsupported, fmt::format("digests of the kind \"{}\" are not offered, use sha256", algorithm));
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("digests of the kind \"{}\" are not offered, use sha256", algorithm));
   }
-  const bool hex = std::ranges::all_of(encoded, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  const bool hex =
+      std::ranges::all_of(encoded, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
   if (encoded.size() != 64 || !hex) return invalid();
   return fixed_from_hex<Hash32>(encoded);
 }
@@ -73,7 +78,8 @@ Result<Reference> parse_reference(std::string_view text) {
   }
   if (!valid_repository(out.repository))
     return fail(ErrorCode::kInvalid,
-                fmt::format("\"{}\" is not an image name: lower-case letters, digits, and . _ - / between them", out.repository));
+                fmt::format("\"{}\" is not an image name: lower-case letters, digits, and . _ - / between them",
+                            out.repository));
   return out;
 }
 

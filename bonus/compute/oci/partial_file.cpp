@@ -14,7 +14,8 @@ namespace bonus::compute::oci {
 namespace {
 Error io_error(std::string_view path) {
   const int code = errno;
-  return {code == ENOSPC || code == EDQUOT ? ErrorCode::kExhausted : ErrorCode::kIo, fmt::format("{}: {}", path, std::strerror(code))};
+  return {code == ENOSPC || code == EDQUOT ? ErrorCode::kExhausted : ErrorCode::kIo,
+          fmt::format("{}: {}", path, std::strerror(code))};
 }
 }  // namespace
 

@@ -24,7 +24,8 @@ class PartialFile {
   void remove();
 
  private:
-  PartialFile(std::string path, const Hash32& sha256, int fd, std::uint64_t size) : path_(std::move(path)), sha256_(sha256), fd_(fd), size_(size) {}
+  PartialFile(std::string path, const Hash32& sha256, int fd, std::uint64_t size)
+      : path_(std::move(path)), sha256_(sha256), fd_(fd), size_(size) {}
 
   const std::string path_;
   const Hash32 sha256_;

@@ -16,32 +16,43 @@ namespace http = runtime::http;
 
 Refusal refusal_of(const Error& error) {
   switch (error.code) {
-    case ErrorCode::kInvalid: return {400, "UNSUPPORTED", error.message};
-    case ErrorCode::kNotFound: return {404, "BLOB_UNKNOWN", error.message};
-    case ErrorCode::kDenied: return {403, "DENIED", error.message};
-    case ErrorCode::kExhausted: return {507, "SIZE_INVALID", error.message};
+    case ErrorCode::kInvalid:
+      return {400, "UNSUPPORTED", error.message};
+    case ErrorCode::kNotFound:
+      return {404, "BLOB_UNKNOWN", error.message};
+    case ErrorCode::kDenied:
+      return {403, "DENIED", error.message};
+    case ErrorCode::kExhausted:
+      return {507, "SIZE_INVALID", error.message};
     case ErrorCode::kUnavailable:
     case ErrorCode::kTimeout:
-    case ErrorCode::kCancelled: return {503, "TOOMANYREQUESTS", error.message};
+    case ErrorCode::kCancelled:
+      return {503, "TOOMANYREQUESTS", error.message};
     case ErrorCode::kConflict:
-    case ErrorCode::kExists: return {409, "BLOB_UPLOAD_INVALID", error.message};
-    case ErrorCode::kUnsupported: return {400, "UNSUPPORTED", error.message};
+    case ErrorCode::kExists:
+      return {409, "BLOB_UPLOAD_INVALID", error.message};
+    case ErrorCode::kUnsupported:
+      return {400, "UNSUPPORTED", error.message};
     case ErrorCode::kCorrupt:
     case ErrorCode::kIo:
-    case ErrorCode::kInternal: break;
+    case ErrorCode::kInternal:
+      break;
   }
   return {500, "UNKNOWN", error.message};
 }
 
-Result<std::unique_ptr<Registry>> Registry::open(storage::BlobStore& store, runtime::BlockingPool& pool, RegistryOptions options) {
+Result<std::unique_ptr<Registry>> Registry::open(storage::BlobStore& store, runtime::BlockingPool& pool,
+                                                 RegistryOptions options) {
   if (options.disk == nullptr) options.disk = &runtime::system_disk();
   if (options.clock == nullptr) options.clock = &runtime::system_clock();
   if (options.random == nullptr) options.random = &runtime::system_random();
   std::error_code error;
   std::filesystem::create_directories(options.state_dir, error);
   if (error) return fail(ErrorCode::kIo, fmt::format("creating {}: {}", options.state_dir, error.message()));
-  TRY_ASSIGN(auto catalog, Catalog::open(*options.disk, options.state_dir + "/catalog.log", options.max_catalog_entries));
-  TRY_ASSIGN(auto uploads, Uploads::open(options.state_dir + "/uploads", options.uploads, *options.clock, *options.random));
+  TRY_ASSIGN(auto catalog,
+             Catalog::open(*options.disk, options.state_dir + "/catalog.log", options.max_catalog_entries));
+  TRY_ASSIGN(auto uploads,
+             Uploads::open(options.state_dir + "/uploads", options.uploads, *options.clock, *options.random));
   return std::unique_ptr<Registry>(
       new Registry(std::make_unique<Impl>(store, pool, std::move(options), std::move(catalog), std::move(uploads))));
 }
@@ -65,7 +76,7 @@ Task<> Registry::Impl::handle(Exchange& exchange) {
     refusal = Refusal{400, "NAME_INVALID", route.error().message};
   }
   if (!refusal) co_return;
-  if (refusal->status >= 500)
+  if (refusal->status >= 500 && refusal->status != 503)  // 503: the client is gone or has to wait
     log::warn("registry", "request_failed",
               {{"path", exchange.request().path}, {"status", refusal->status}, {"error", refusal->message}});
   boost::json::object entry{{"code", refusal->code}, {"message", refusal->message}, {"detail", nullptr}};
@@ -86,7 +97,8 @@ Task<> Registry::Impl::handle(Exchange& exchange) {
 Task<std::optional<Refusal>> Registry::Impl::dispatch(Exchange& exchange, Route route) {
   const std::string& method = exchange.request().method;
   const bool reads = method == "GET" || method == "HEAD";
-  if (route.kind == Route::Kind::kNone) co_return Refusal{404, "NAME_UNKNOWN", "there is nothing here; the registry is under /v2/"};
+  if (route.kind == Route::Kind::kNone)
+    co_return Refusal{404, "NAME_UNKNOWN", "there is nothing here; the registry is under /v2/"};
   if (!reads && method != "POST" && method != "PUT" && method != "PATCH" && method != "DELETE")
     co_return Refusal{405, "UNSUPPORTED", "this method is not offered"};
   // The status of an upload is for the one who may go on with it.
@@ -119,9 +131,12 @@ Task<std::optional<Refusal>> Registry::Impl::dispatch(Exchange& exchange, Route 
     case Route::Kind::kUploads:
       if (method != "POST") break;
       co_return co_await begin_upload(exchange, std::move(route));
-    case Route::Kind::kUpload: co_return co_await upload(exchange, std::move(route));
-    case Route::Kind::kManifest: co_return co_await manifest(exchange, std::move(route));
-    case Route::Kind::kNone: break;
+    case Route::Kind::kUpload:
+      co_return co_await upload(exchange, std::move(route));
+    case Route::Kind::kManifest:
+      co_return co_await manifest(exchange, std::move(route));
+    case Route::Kind::kNone:
+      break;
   }
   co_return Refusal{405, "UNSUPPORTED", "this method is not offered here"};
 }

@@ -1,4 +1,5 @@
-// The OCI distribution API 1.1 of a node: push, pull, ranges, mounts, tags, referrers, delete (docs/formats/registry.md).
+// The OCI distribution API 1.1 of a node: push, pull, ranges, mounts, tags, referrers, delete
+// (docs/formats/registry.md).
 #pragma once
 
 #include <functional>
@@ -13,7 +14,7 @@
 namespace bonus::compute::oci {
 
 struct RegistryOptions {
-  std::string state_dir;                        ///< Holds the catalogue and unfinished uploads.
+  std::string state_dir;  ///< Holds the catalogue and unfinished uploads.
   /// Asked before every request that changes something; absent: nobody may.
   std::function<bool(const runtime::http::Request&)> allow_push;
   UploadLimits uploads;

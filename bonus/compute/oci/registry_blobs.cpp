@@ -14,7 +14,8 @@ using runtime::Task;
 namespace {
 constexpr std::size_t kSendBytes = 512 << 10;
 
-std::function<Result<Bytes>()> reader(storage::BlobStore& store, storage::BlobId id, std::uint64_t offset, std::size_t size) {
+std::function<Result<Bytes>()> reader(storage::BlobStore& store, storage::BlobId id, std::uint64_t offset,
+                                      std::size_t size) {
   return [&store, id, offset, size]() -> Result<Bytes> {
     Bytes out(size);
     TRY_ASSIGN(const auto n, store.read(id, offset, out));
@@ -27,8 +28,10 @@ std::function<Result<Bytes>()> reader(storage::BlobStore& store, storage::BlobId
 Task<std::optional<Refusal>> Registry::Impl::blob(Exchange& exchange, Route route) {
   const auto digest = parse_digest(route.reference);
   if (!digest) co_return Refusal{400, "DIGEST_INVALID", digest.error().message};
-  if (!catalog_->has_repository(route.repository)) co_return Refusal{404, "NAME_UNKNOWN", "the repository is not known here"};
-  if (!catalog_->has_blob(route.repository, *digest)) co_return Refusal{404, "BLOB_UNKNOWN", "the repository has no such blob"};
+  if (!catalog_->has_repository(route.repository))
+    co_return Refusal{404, "NAME_UNKNOWN", "the repository is not known here"};
+  if (!catalog_->has_blob(route.repository, *digest))
+    co_return Refusal{404, "BLOB_UNKNOWN", "the repository has no such blob"};
   std::function<Result<storage::BlobInfo>()> look = [this, wanted = *digest] { return store_.find_sha256(wanted); };
   auto info = co_await offload(pool_, std::move(look));
   if (!info) co_return refusal_of(info.error());
@@ -57,8 +60,8 @@ Task<std::optional<Refusal>> Registry::Impl::blob(Exchange& exchange, Route rout
   co_return co_await send_blob(exchange, *info, std::move(headers), part.first, part.last - part.first + 1, 206);
 }
 
-Task<std::optional<Refusal>> Registry::Impl::send_blob(Exchange& exchange, storage::BlobInfo info, Headers headers, std::uint64_t first,
-                                                       std::uint64_t count, int status) {
+Task<std::optional<Refusal>> Registry::Impl::send_blob(Exchange& exchange, storage::BlobInfo info, Headers headers,
+                                                       std::uint64_t first, std::uint64_t count, int status) {
   headers.set("Content-Length", std::to_string(count));
   const std::uint64_t end = first + count;
   const bool wants_body = exchange.request().method != "HEAD" && count > 0;
@@ -81,7 +84,8 @@ Task<std::optional<Refusal>> Registry::Impl::send_blob(Exchange& exchange, stora
     auto read = co_await offload(pool_, std::move(job));
     if (!read) {
       // Without finish() the connection is cut, which tells the client that the body is not whole.
-      log::error("registry", "blob_read_failed", {{"digest", digest_text(info.sha256)}, {"error", read.error().message}});
+      log::error("registry", "blob_read_failed",
+                 {{"digest", digest_text(info.sha256)}, {"error", read.error().message}});
       co_return std::nullopt;
     }
     piece = *std::move(read);

@@ -1,4 +1,5 @@
-// Inside of the registry: one request with its parsed route, and the handlers by subject. For .cpp files of this folder.
+// Inside of the registry: one request with its parsed route, and the handlers by subject. For .cpp files of this
+// folder.
 #pragma once
 
 #include <optional>
@@ -25,9 +26,13 @@ class Registry::Impl {
   template <class T = void>
   using Task = runtime::Task<T>;
 
-  Impl(storage::BlobStore& store, runtime::BlockingPool& pool, RegistryOptions options, std::unique_ptr<Catalog> catalog,
-       std::unique_ptr<Uploads> uploads)
-      : store_(store), pool_(pool), options_(std::move(options)), catalog_(std::move(catalog)), uploads_(std::move(uploads)) {}
+  Impl(storage::BlobStore& store, runtime::BlockingPool& pool, RegistryOptions options,
+       std::unique_ptr<Catalog> catalog, std::unique_ptr<Uploads> uploads)
+      : store_(store),
+        pool_(pool),
+        options_(std::move(options)),
+        catalog_(std::move(catalog)),
+        uploads_(std::move(uploads)) {}
 
   Task<> handle(Exchange& exchange);
   const Catalog& catalog() const { return *catalog_; }
@@ -40,8 +45,8 @@ class Registry::Impl {
 
   // registry_blobs.cpp
   Task<Answer> blob(Exchange& exchange, Route route);
-  Task<Answer> send_blob(Exchange& exchange, storage::BlobInfo info, Headers headers, std::uint64_t first, std::uint64_t count,
-                         int status);
+  Task<Answer> send_blob(Exchange& exchange, storage::BlobInfo info, Headers headers, std::uint64_t first,
+                         std::uint64_t count, int status);
   Task<Answer> delete_blob(Exchange& exchange, Route route);
   /// Content nobody refers to any more leaves the store. Blocking; under content_mutex_.
   void drop_content(const Hash32& digest);
@@ -73,7 +78,8 @@ class Registry::Impl {
   const RegistryOptions options_;
   const std::unique_ptr<Catalog> catalog_;
   const std::unique_ptr<Uploads> uploads_;
-  // Held while a link to content is made or the last one is taken away, so that none is left without its content. For pool threads.
+  // Held while a link to content is made or the last one is taken away, so that none is left without its content. For
+  // pool threads.
   std::mutex content_mutex_;
 };
 

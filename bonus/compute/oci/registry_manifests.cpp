@@ -1,4 +1,5 @@
-// Manifests, tags, the catalogue and referrers of the distribution API (distribution-spec "Pushing Manifests", "Content Discovery").
+// Manifests, tags, the catalogue and referrers of the distribution API (distribution-spec "Pushing Manifests", "Content
+// Discovery").
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
@@ -17,8 +18,8 @@ using runtime::Task;
 
 namespace {
 
-constexpr std::size_t kMaxAnnotationBytes = 64 << 10;      ///< The catalogue keeps annotations of referrers in memory.
-constexpr std::size_t kMaxReferrersBytes = 3 << 20;        ///< Below the 4 MiB that every client takes as a manifest.
+constexpr std::size_t kMaxAnnotationBytes = 64 << 10;  ///< The catalogue keeps annotations of referrers in memory.
+constexpr std::size_t kMaxReferrersBytes = 3 << 20;    ///< Below the 4 MiB that every client takes as a manifest.
 
 // The client's fault, told in the specification's words; anything else is the registry's own.
 struct Rejected {
@@ -35,7 +36,8 @@ std::string without_parameters(std::string text) {
 std::string percent_encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("-._~/:").contains(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-._~/:").contains(c);
     if (plain)
       out.push_back(c);
     else
@@ -50,13 +52,15 @@ Rejected reject_manifest(const Error& error) {
 }
 
 // What the manifest needs must be in its repository before ("MANIFEST_BLOB_UNKNOWN"), with the sizes that it states.
-std::optional<Rejected> missing_content(const Catalog& catalog, storage::BlobStore& store, const std::string& repository,
-                                        const Manifest& manifest) {
+std::optional<Rejected> missing_content(const Catalog& catalog, storage::BlobStore& store,
+                                        const std::string& repository, const Manifest& manifest) {
   const auto unknown = [](const Descriptor& d) {
-    return Rejected{{404, "MANIFEST_BLOB_UNKNOWN", fmt::format("the repository does not have {}", digest_text(d.digest))}};
+    return Rejected{
+        {404, "MANIFEST_BLOB_UNKNOWN", fmt::format("the repository does not have {}", digest_text(d.digest))}};
   };
   const auto wrong_size = [](const Descriptor& d) {
-    return Rejected{{400, "MANIFEST_INVALID", fmt::format("{} does not have {} bytes", digest_text(d.digest), d.size_bytes)}};
+    return Rejected{
+        {400, "MANIFEST_INVALID", fmt::format("{} does not have {} bytes", digest_text(d.digest), d.size_bytes)}};
   };
   for (const auto& child : manifest.manifests) {
     const auto entry = catalog.manifest(repository, child.digest);
@@ -66,7 +70,8 @@ std::optional<Rejected> missing_content(const Catalog& catalog, storage::BlobSto
   if (manifest.is_index) return std::nullopt;
   const auto check = [&](const Descriptor& d) -> std::optional<Rejected> {
     if (d.foreign) return std::nullopt;
-    const auto info = catalog.has_blob(repository, d.digest) ? store.find_sha256(d.digest) : fail(ErrorCode::kNotFound, "");
+    const auto info =
+        catalog.has_blob(repository, d.digest) ? store.find_sha256(d.digest) : fail(ErrorCode::kNotFound, "");
     if (!info) return unknown(d);
     if (info->size_bytes != d.size_bytes) return wrong_size(d);
     return std::nullopt;
@@ -78,7 +83,8 @@ std::optional<Rejected> missing_content(const Catalog& catalog, storage::BlobSto
 }
 
 boost::json::object describe(const ManifestEntry& entry) {
-  boost::json::object out{{"mediaType", entry.media_type}, {"digest", digest_text(entry.digest)}, {"size", entry.size_bytes}};
+  boost::json::object out{
+      {"mediaType", entry.media_type}, {"digest", digest_text(entry.digest)}, {"size", entry.size_bytes}};
   if (!entry.artifact_type.empty()) out["artifactType"] = entry.artifact_type;
   if (!entry.annotations.empty()) {
     boost::json::object annotations;
@@ -122,7 +128,8 @@ Task<std::optional<Refusal>> Registry::Impl::manifest(Exchange& exchange, Route 
   const std::string& method = exchange.request().method;
   if (!valid_tag(route.reference)) {
     const auto digest = parse_digest(route.reference);
-    if (!digest && !route.reference.contains(':')) co_return Refusal{400, "MANIFEST_INVALID", "the reference is neither a tag nor a digest"};
+    if (!digest && !route.reference.contains(':'))
+      co_return Refusal{400, "MANIFEST_INVALID", "the reference is neither a tag nor a digest"};
     if (!digest) co_return Refusal{400, "DIGEST_INVALID", digest.error().message};
   }
   if (method == "GET" || method == "HEAD") co_return co_await get_manifest(exchange, std::move(route));
@@ -140,7 +147,8 @@ Task<std::optional<Refusal>> Registry::Impl::get_manifest(Exchange& exchange, Ro
   const auto entry = digest ? catalog_->manifest(route.repository, *digest) : std::nullopt;
   if (!entry) {
     const bool known = catalog_->has_repository(route.repository);
-    co_return Refusal{404, known ? "MANIFEST_UNKNOWN" : "NAME_UNKNOWN", known ? "no such tag or manifest" : "the repository is not known here"};
+    co_return Refusal{404, known ? "MANIFEST_UNKNOWN" : "NAME_UNKNOWN",
+                      known ? "no such tag or manifest" : "the repository is not known here"};
   }
   Headers headers = json_headers(entry->media_type);
   headers.set("Docker-Content-Digest", digest_text(entry->digest));
@@ -158,7 +166,8 @@ Task<std::optional<Refusal>> Registry::Impl::get_manifest(Exchange& exchange, Ro
     return out;
   };
   auto body = co_await offload(pool_, std::move(job));
-  if (!body && body.error().code == ErrorCode::kNotFound) co_return Refusal{404, "MANIFEST_UNKNOWN", body.error().message};
+  if (!body && body.error().code == ErrorCode::kNotFound)
+    co_return Refusal{404, "MANIFEST_UNKNOWN", body.error().message};
   if (!body) co_return refusal_of(body.error());
   (void)co_await exchange.respond(200, std::move(headers), *std::move(body));
   co_return std::nullopt;
@@ -168,7 +177,8 @@ Task<std::optional<Refusal>> Registry::Impl::put_manifest(Exchange& exchange, Ro
   const auto length = exchange.request().headers.get("Content-Length");
   std::uint64_t announced = 0;
   if (length) std::from_chars(length->data(), length->data() + length->size(), announced);
-  if (announced > kMaxManifestBytes) co_return Refusal{413, "SIZE_INVALID", fmt::format("a manifest has at most {} bytes", kMaxManifestBytes)};
+  if (announced > kMaxManifestBytes)
+    co_return Refusal{413, "SIZE_INVALID", fmt::format("a manifest has at most {} bytes", kMaxManifestBytes)};
   auto body = co_await exchange.read_all(kMaxManifestBytes);
   if (!body && body.error().code == ErrorCode::kExhausted) co_return Refusal{413, "SIZE_INVALID", body.error().message};
   if (!body) co_return refusal_of(body.error());
@@ -195,7 +205,8 @@ Task<std::optional<Refusal>> Registry::Impl::put_manifest(Exchange& exchange, Ro
       std::size_t size = 0;
       for (const auto& [key, value] : entry.annotations) size += key.size() + value.size();
       if (size > kMaxAnnotationBytes)
-        return Rejected{{400, "MANIFEST_INVALID", fmt::format("annotations of a referrer have at most {} bytes", kMaxAnnotationBytes)}};
+        return Rejected{{400, "MANIFEST_INVALID",
+                         fmt::format("annotations of a referrer have at most {} bytes", kMaxAnnotationBytes)}};
     }
     const std::scoped_lock lock(content_mutex_);
     if (auto missing = missing_content(*catalog_, store_, route.repository, *manifest)) return *std::move(missing);
@@ -228,7 +239,8 @@ Task<std::optional<Refusal>> Registry::Impl::delete_manifest(Exchange& exchange,
     return {};
   };
   auto done = co_await offload(pool_, std::move(job));
-  if (!done && done.error().code == ErrorCode::kNotFound) co_return Refusal{404, "MANIFEST_UNKNOWN", done.error().message};
+  if (!done && done.error().code == ErrorCode::kNotFound)
+    co_return Refusal{404, "MANIFEST_UNKNOWN", done.error().message};
   if (!done) co_return refusal_of(done.error());
   (void)co_await exchange.respond(202, {}, {});
   co_return std::nullopt;
@@ -238,11 +250,13 @@ Task<std::optional<Refusal>> Registry::Impl::list_tags(Exchange& exchange, Route
   const auto& request = exchange.request();
   const auto count = page_size(request, options_.max_list);
   if (!count) co_return Refusal{400, "UNSUPPORTED", count.error().message};
-  if (!catalog_->has_repository(route.repository)) co_return Refusal{404, "NAME_UNKNOWN", "the repository is not known here"};
+  if (!catalog_->has_repository(route.repository))
+    co_return Refusal{404, "NAME_UNKNOWN", "the repository is not known here"};
   const auto page = catalog_->tags(route.repository, query_value(request, "last"), *count);
   Headers headers = json_headers("application/json");
   if (page.more && !page.names.empty())
-    headers.set("Link", fmt::format("</v2/{}/tags/list?n={}&last={}>; rel=\"next\"", route.repository, *count, page.names.back()));
+    headers.set("Link", fmt::format("</v2/{}/tags/list?n={}&last={}>; rel=\"next\"", route.repository, *count,
+                                    page.names.back()));
   boost::json::array tags(page.names.begin(), page.names.end());
   boost::json::object document{{"name", route.repository}};
   document["tags"] = std::move(tags);
@@ -258,7 +272,8 @@ Task<std::optional<Refusal>> Registry::Impl::list_repositories(Exchange& exchang
   const auto page = catalog_->repositories(query_value(request, "last"), *count);
   Headers headers = json_headers("application/json");
   if (page.more && !page.names.empty())
-    headers.set("Link", fmt::format("</v2/_catalog?n={}&last={}>; rel=\"next\"", *count, percent_encode(page.names.back())));
+    headers.set("Link",
+                fmt::format("</v2/_catalog?n={}&last={}>; rel=\"next\"", *count, percent_encode(page.names.back())));
   boost::json::array names(page.names.begin(), page.names.end());
   boost::json::object document;
   document["repositories"] = std::move(names);
@@ -287,8 +302,9 @@ Task<std::optional<Refusal>> Registry::Impl::list_referrers(Exchange& exchange, 
     auto entry = describe(found[i]);
     bytes += boost::json::serialize(entry).size();
     if (list.size() == options_.max_list || (bytes > kMaxReferrersBytes && !list.empty())) {
-      headers.set("Link", fmt::format("</v2/{}/referrers/{}?last={}{}{}>; rel=\"next\"", route.repository, route.reference,
-                                      digest_text(found[i - 1].digest), type.empty() ? "" : "&artifactType=", percent_encode(type)));
+      headers.set("Link", fmt::format("</v2/{}/referrers/{}?last={}{}{}>; rel=\"next\"", route.repository,
+                                      route.reference, digest_text(found[i - 1].digest),
+                                      type.empty() ? "" : "&artifactType=", percent_encode(type)));
       break;
     }
     list.push_back(std::move(entry));

@@ -47,9 +47,10 @@ class RegistryApi : public ::testing::Test {
     EXPECT_EQ(response.status, 202);
     return header(response, "Location");
   }
-  test::http::SimpleResponse put_manifest(const std::string& reference, const std::string& text, std::string_view type = kOciManifest,
-                                          const std::string& repository = "a/b") {
-    return r.send("PUT", "/v2/" + repository + "/manifests/" + reference, bytes(text), {{"Content-Type", std::string(type)}});
+  test::http::SimpleResponse put_manifest(const std::string& reference, const std::string& text,
+                                          std::string_view type = kOciManifest, const std::string& repository = "a/b") {
+    return r.send("PUT", "/v2/" + repository + "/manifests/" + reference, bytes(text),
+                  {{"Content-Type", std::string(type)}});
   }
   /// Pushes config and one layer; gives the manifest.
   std::string push_image(const std::string& tag, const std::string& repository = "a/b", std::uint64_t seed = 1) {
@@ -113,11 +114,14 @@ TEST_F(RegistryApi, PushesTheEmptyBlob) {
 
 TEST_F(RegistryApi, PushesInChunks) {
   const Bytes content = pattern(5000, 5);
-  const auto part = [&](std::size_t from, std::size_t to) { return Bytes(content.begin() + static_cast<long>(from), content.begin() + static_cast<long>(to)); };
+  const auto part = [&](std::size_t from, std::size_t to) {
+    return Bytes(content.begin() + static_cast<long>(from), content.begin() + static_cast<long>(to));
+  };
   const std::string location = begin();
   auto response = r.send("PATCH", location, part(2000, 4000), {{"Content-Range", "2000-3999"}});
   EXPECT_EQ(response.status, 416) << "out of order";
-  response = r.send("PATCH", location, part(0, 2000), {{"Content-Range", "0-1999"}, {"Content-Type", "application/octet-stream"}});
+  response = r.send("PATCH", location, part(0, 2000),
+                    {{"Content-Range", "0-1999"}, {"Content-Type", "application/octet-stream"}});
   EXPECT_EQ(response.status, 202);
   EXPECT_EQ(header(response, "Range"), "0-1999");
   EXPECT_NE(header(response, "Location"), "");
@@ -128,11 +132,18 @@ TEST_F(RegistryApi, PushesInChunks) {
   EXPECT_EQ(response.status, 204);
   EXPECT_EQ(header(response, "Range"), "0-1999");
   EXPECT_EQ(header(response, "Location"), location);
-  EXPECT_EQ(r.send("PATCH", location, part(2000, 4000), {{"Content-Range", "2000-2001"}}).status, 400) << "lengths differ";
+  EXPECT_EQ(r.send("PATCH", location, part(2000, 4000), {{"Content-Range", "2000-2001"}}).status, 400)
+      << "lengths differ";
   EXPECT_EQ(r.send("PATCH", location, part(2000, 4000), {{"Content-Range", "nonsense"}}).status, 400);
   EXPECT_EQ(r.send("PATCH", location, part(2000, 4000), {{"Content-Range", "2000-3999"}}).status, 202);
-  EXPECT_EQ(r.send("PUT", location + "?digest=" + digest_of(content), part(4000, 5000), {{"Content-Range", "3000-3999"}}).status, 416);
-  EXPECT_EQ(r.send("PUT", location + "?digest=" + digest_of(content), part(4000, 5000), {{"Content-Range", "4000-4999"}}).status, 201);
+  EXPECT_EQ(
+      r.send("PUT", location + "?digest=" + digest_of(content), part(4000, 5000), {{"Content-Range", "3000-3999"}})
+          .status,
+      416);
+  EXPECT_EQ(
+      r.send("PUT", location + "?digest=" + digest_of(content), part(4000, 5000), {{"Content-Range", "4000-4999"}})
+          .status,
+      201);
   EXPECT_EQ(r.send("GET", "/v2/a/b/blobs/" + digest_of(content)).body, content);
   EXPECT_EQ(r.send("GET", location).status, 404) << "the session is over";
 }
@@ -203,7 +214,8 @@ TEST_F(RegistryApi, ServesRanges) {
   EXPECT_EQ(response.status, 416);
   EXPECT_EQ(header(response, "Content-Range"), "bytes */1300000");
   EXPECT_EQ(get("bytes=-0").status, 416);
-  for (const char* whole : {"bytes=5-1", "lines=1-2", "bytes=a-b", "bytes=0-1,4-5", "bytes="}) EXPECT_EQ(get(whole).status, 200) << whole;
+  for (const char* whole : {"bytes=5-1", "lines=1-2", "bytes=a-b", "bytes=0-1,4-5", "bytes="})
+    EXPECT_EQ(get(whole).status, 200) << whole;
   EXPECT_EQ(r.send("GET", target, {}, {{"Range", "bytes=0-1"}, {"If-Range", "\"other\""}}).status, 200);
 }
 
@@ -223,7 +235,9 @@ TEST_F(RegistryApi, InterruptedPullIsResumedByRange) {
   const auto body_at = as_text(raw).find("\r\n\r\n") + 4;
   Bytes got(raw.begin() + static_cast<long>(body_at), raw.end());
   ASSERT_LT(got.size(), content.size());
-  const auto rest = r.send("GET", target, {}, {{"Range", "bytes=" + std::to_string(got.size()) + "-"}, {"If-Range", "\"" + digest_of(content) + "\""}});
+  const auto rest =
+      r.send("GET", target, {},
+             {{"Range", "bytes=" + std::to_string(got.size()) + "-"}, {"If-Range", "\"" + digest_of(content) + "\""}});
   EXPECT_EQ(rest.status, 206);
   append(got, rest.body);
   EXPECT_EQ(got, content);
@@ -236,7 +250,8 @@ TEST_F(RegistryApi, InterruptedPushIsResumedEvenAfterARestart) {
     boost::asio::io_context context;
     boost::asio::ip::tcp::socket socket(context);
     socket.connect({boost::asio::ip::make_address("127.0.0.1"), r.port()});
-    const std::string head = "PATCH " + location + " HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\nContent-Range: 0-2999999\r\n\r\n";
+    const std::string head =
+        "PATCH " + location + " HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\nContent-Range: 0-2999999\r\n\r\n";
     boost::asio::write(socket, boost::asio::buffer(head));
     boost::asio::write(socket, boost::asio::buffer(content.data(), 1'500'000));
   }  // and then the connection breaks
@@ -281,7 +296,9 @@ TEST_F(RegistryApi, KeepsManifestsByTagAndDigest) {
 TEST_F(RegistryApi, RefusesHostileManifests) {
   const std::string good = push_image("v1");
   const Bytes config = bytes("{\"seed\":1}"), layer = pattern(3000, 1);
-  const auto status = [&](const std::string& text, std::string_view type = kOciManifest) { return put_manifest("bad", text, type).status; };
+  const auto status = [&](const std::string& text, std::string_view type = kOciManifest) {
+    return put_manifest("bad", text, type).status;
+  };
   EXPECT_EQ(status("not json"), 400);
   EXPECT_EQ(status(""), 400);
   EXPECT_EQ(status("[]"), 400);
@@ -322,8 +339,9 @@ TEST_F(RegistryApi, AcceptsForeignLayersAndEmptyOnes) {
 TEST_F(RegistryApi, KeepsIndexesWhoseManifestsItHas) {
   const std::string child = push_image("child");
   const auto index = [&](const std::string& digest, std::size_t size) {
-    return R"({"schemaVersion":2,"mediaType":")" + std::string(kOciIndex) + R"(","manifests":[{"mediaType":")" + std::string(kOciManifest) +
-           R"(","digest":")" + digest + R"(","size":)" + std::to_string(size) + R"(,"platform":{"architecture":"amd64","os":"linux"}}]})";
+    return R"({"schemaVersion":2,"mediaType":")" + std::string(kOciIndex) + R"(","manifests":[{"mediaType":")" +
+           std::string(kOciManifest) + R"(","digest":")" + digest + R"(","size":)" + std::to_string(size) +
+           R"(,"platform":{"architecture":"amd64","os":"linux"}}]})";
   };
   const std::string good = index(digest_of(as_bytes(child)), child.size());
   EXPECT_EQ(put_manifest("all", good, kOciIndex).status, 201);
@@ -389,8 +407,10 @@ TEST_F(RegistryApi, ListsReferrers) {
   r.push_blob("a/b", empty);
   const std::string subject = digest_of(bytes("a manifest that comes later"));
   const auto refer = [&](const std::string& type, const std::string& note) {
-    return manifest_json(empty, {}, R"(,"artifactType":")" + type + R"(","annotations":{"note":")" + note + R"("},"subject":{"mediaType":")" +
-                                        std::string(kOciManifest) + R"(","digest":")" + subject + R"(","size":27})");
+    return manifest_json(empty, {},
+                         R"(,"artifactType":")" + type + R"(","annotations":{"note":")" + note +
+                             R"("},"subject":{"mediaType":")" + std::string(kOciManifest) + R"(","digest":")" +
+                             subject + R"(","size":27})");
   };
   const std::string target = "/v2/a/b/referrers/" + subject;
   const auto count = [&](const std::string& query) {
@@ -408,14 +428,16 @@ TEST_F(RegistryApi, ListsReferrers) {
   EXPECT_EQ(header(put, "OCI-Subject"), subject);
   EXPECT_EQ(put_manifest("signed", second).status, 201);
   // Without artifactType the config's media type stands for it.
-  const std::string third = manifest_json(empty, {}, R"(,"subject":{"mediaType":"x/y","digest":")" + subject + R"(","size":27})", "application/sbom");
+  const std::string third = manifest_json(
+      empty, {}, R"(,"subject":{"mediaType":"x/y","digest":")" + subject + R"(","size":27})", "application/sbom");
   EXPECT_EQ(put_manifest("third", third).status, 201);
   EXPECT_EQ(count(""), 3U);
   EXPECT_EQ(count("?artifactType=application/sbom"), 2U);
   EXPECT_EQ(count("?artifactType=application/signature%2Bjson"), 1U);
   const auto filtered = r.send("GET", target + "?artifactType=application/sbom");
   EXPECT_EQ(header(filtered, "OCI-Filters-Applied"), "artifactType");
-  const auto entries = boost::json::parse(boost::json::string_view(as_text(r.send("GET", target + "?artifactType=application/signature%2Bjson").body)));
+  const auto entries = boost::json::parse(
+      boost::json::string_view(as_text(r.send("GET", target + "?artifactType=application/signature%2Bjson").body)));
   const auto& entry = entries.at("manifests").at(0);
   EXPECT_EQ(entry.at("digest").as_string(), digest_of(as_bytes(second)));
   EXPECT_EQ(entry.at("artifactType").as_string(), "application/signature+json");
@@ -436,9 +458,15 @@ TEST_F(RegistryApi, TakesChangesOnlyWhereAllowed) {
   const std::string text = push_image("v1");
   const std::string location = begin();
   r.push_allowed = false;
-  for (const auto& [method, target] : std::vector<std::pair<std::string, std::string>>{
-           {"POST", "/v2/a/b/blobs/uploads/"}, {"PATCH", location}, {"PUT", location}, {"GET", location}, {"DELETE", location},
-           {"PUT", "/v2/a/b/manifests/v2"}, {"DELETE", "/v2/a/b/manifests/v1"}, {"DELETE", "/v2/a/b/blobs/" + digest_of(pattern(3000, 1))}}) {
+  for (const auto& [method, target] :
+       std::vector<std::pair<std::string, std::string>>{{"POST", "/v2/a/b/blobs/uploads/"},
+                                                        {"PATCH", location},
+                                                        {"PUT", location},
+                                                        {"GET", location},
+                                                        {"DELETE", location},
+                                                        {"PUT", "/v2/a/b/manifests/v2"},
+                                                        {"DELETE", "/v2/a/b/manifests/v1"},
+                                                        {"DELETE", "/v2/a/b/blobs/" + digest_of(pattern(3000, 1))}}) {
     const auto response = r.send(method, target, bytes("x"));
     EXPECT_EQ(response.status, 403) << method << target;
     EXPECT_EQ(code(response), "DENIED");

@@ -44,7 +44,8 @@ Task<std::optional<Refusal>> Registry::Impl::begin_upload(Exchange& exchange, Ro
     const auto digest = parse_digest(mount->second);
     if (!digest) co_return Refusal{400, "DIGEST_INVALID", digest.error().message};
     const auto from = query.find("from");
-    if (from != query.end() && !valid_repository(from->second)) co_return Refusal{400, "NAME_INVALID", "from is not a repository name"};
+    if (from != query.end() && !valid_repository(from->second))
+      co_return Refusal{400, "NAME_INVALID", "from is not a repository name"};
     // Without `from` no search is made: it would tell a stranger what others hold. An upload begins instead.
     if (from != query.end() && catalog_->has_blob(from->second, *digest))
       co_return co_await blob_stored(exchange, route.repository, *digest);
@@ -53,15 +54,17 @@ Task<std::optional<Refusal>> Registry::Impl::begin_upload(Exchange& exchange, Ro
     if (!digest) co_return Refusal{400, "DIGEST_INVALID", digest.error().message};
     co_return co_await store_whole(exchange, route.repository, *digest);
   }
-  std::function<Result<std::string>()> job = [this, repository = route.repository] { return uploads_->begin(repository); };
+  std::function<Result<std::string>()> job = [this, repository = route.repository] {
+    return uploads_->begin(repository);
+  };
   auto id = co_await offload(pool_, std::move(job));
   if (!id && id.error().code == ErrorCode::kExhausted) co_return Refusal{429, "TOOMANYREQUESTS", id.error().message};
   if (!id) co_return upload_refusal(id.error());
   co_return co_await accepted(exchange, 202, route.repository, *id, 0);
 }
 
-Task<std::optional<Refusal>> Registry::Impl::accepted(Exchange& exchange, int status, std::string repository, std::string id,
-                                                      std::uint64_t size) {
+Task<std::optional<Refusal>> Registry::Impl::accepted(Exchange& exchange, int status, std::string repository,
+                                                      std::string id, std::uint64_t size) {
   Headers headers;
   headers.set("Location", fmt::format("/v2/{}/blobs/uploads/{}", repository, id));
   // "0-0" for nothing is what clients know from the first registries; the specification has no other way to say it.
@@ -95,7 +98,9 @@ Task<Result<std::uint64_t>> Registry::Impl::receive_body(Exchange& exchange, Upl
     if (!n) co_return fail(std::move(n).error());
     if (*n == 0) co_return size;
     buffer.resize(*n);
-    std::function<Result<std::uint64_t>()> job = [this, claim, piece = std::move(buffer)] { return uploads_->append(claim, piece); };
+    std::function<Result<std::uint64_t>()> job = [this, claim, piece = std::move(buffer)] {
+      return uploads_->append(claim, piece);
+    };
     auto appended = co_await offload(pool_, std::move(job));
     if (!appended) co_return fail(std::move(appended).error());
     size = *appended;
@@ -103,7 +108,9 @@ Task<Result<std::uint64_t>> Registry::Impl::receive_body(Exchange& exchange, Upl
 }
 
 Task<std::optional<Refusal>> Registry::Impl::receive_chunk(Exchange& exchange, Route route) {
-  std::function<Result<Uploads::Claim>()> job = [this, route] { return uploads_->claim(route.repository, route.reference); };
+  std::function<Result<Uploads::Claim>()> job = [this, route] {
+    return uploads_->claim(route.repository, route.reference);
+  };
   auto claim = co_await offload(pool_, std::move(job));
   if (!claim) co_return upload_refusal(claim.error());
   const auto& headers = exchange.request().headers;
@@ -129,7 +136,9 @@ Task<std::optional<Refusal>> Registry::Impl::finish_upload(Exchange& exchange, R
   if (text == request.query.end()) co_return Refusal{400, "DIGEST_INVALID", "the query needs digest=sha256:..."};
   const auto digest = parse_digest(text->second);
   if (!digest) co_return Refusal{400, "DIGEST_INVALID", digest.error().message};
-  std::function<Result<Uploads::Claim>()> claim_job = [this, route] { return uploads_->claim(route.repository, route.reference); };
+  std::function<Result<Uploads::Claim>()> claim_job = [this, route] {
+    return uploads_->claim(route.repository, route.reference);
+  };
   auto claim = co_await offload(pool_, std::move(claim_job));
   if (!claim) co_return upload_refusal(claim.error());
   if (const auto header = request.headers.get("Content-Range")) {
@@ -160,7 +169,8 @@ Task<std::optional<Refusal>> Registry::Impl::finish_upload(Exchange& exchange, R
     return {};
   };
   auto stored = co_await offload(pool_, std::move(store_job));
-  if (!stored && stored.error().code == ErrorCode::kInvalid) co_return Refusal{400, "DIGEST_INVALID", stored.error().message};
+  if (!stored && stored.error().code == ErrorCode::kInvalid)
+    co_return Refusal{400, "DIGEST_INVALID", stored.error().message};
   if (!stored) co_return upload_refusal(stored.error());
   co_return co_await blob_stored(exchange, route.repository, *digest);
 }
@@ -186,12 +196,14 @@ Task<std::optional<Refusal>> Registry::Impl::store_whole(Exchange& exchange, std
     buffer.resize(*n);
     std::function<Result<>()> job = [writer, piece = std::move(buffer)] { return writer->write(piece); };
     auto written = co_await offload(pool_, std::move(job));
-    if (!written && written.error().code == ErrorCode::kExhausted) co_return Refusal{413, "SIZE_INVALID", written.error().message};
+    if (!written && written.error().code == ErrorCode::kExhausted)
+      co_return Refusal{413, "SIZE_INVALID", written.error().message};
     if (!written) co_return upload_refusal(written.error());
   }
   std::function<Result<storage::BlobInfo>()> job = [writer, digest] { return writer->finish(digest); };
   auto stored = co_await offload(pool_, std::move(job));
-  if (!stored && stored.error().code == ErrorCode::kInvalid) co_return Refusal{400, "DIGEST_INVALID", stored.error().message};
+  if (!stored && stored.error().code == ErrorCode::kInvalid)
+    co_return Refusal{400, "DIGEST_INVALID", stored.error().message};
   if (!stored) co_return upload_refusal(stored.error());
   co_return co_await blob_stored(exchange, std::move(repository), digest);
 }

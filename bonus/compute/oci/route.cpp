@@ -58,7 +58,8 @@ Result<Route> parse_route(std::string_view path) {
   } else {
     return out;
   }
-  if (!valid_repository(rest)) return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not a repository name", rest.substr(0, 300)));
+  if (!valid_repository(rest))
+    return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not a repository name", rest.substr(0, 300)));
   out.repository = rest;
   if (out.kind != Route::Kind::kTags && out.kind != Route::Kind::kUploads) out.reference = last;
   return out;
@@ -71,7 +72,9 @@ Result<std::optional<ByteRange>> parse_range(std::optional<std::string_view> hea
   if (dash == std::string_view::npos) return std::nullopt;
   const auto from = text.substr(0, dash);
   const auto to = text.substr(dash + 1);
-  const auto unsatisfiable = [&] { return fail(ErrorCode::kInvalid, fmt::format("the range is outside of {} bytes", size)); };
+  const auto unsatisfiable = [&] {
+    return fail(ErrorCode::kInvalid, fmt::format("the range is outside of {} bytes", size));
+  };
   if (from.empty()) {
     const auto suffix = parse_number(to);
     if (!suffix) return std::nullopt;

@@ -23,8 +23,8 @@ struct Route {
 struct ByteRange {
   std::uint64_t first = 0, last = 0;  ///< Both included.
 };
-/// RFC 9110, section 14: one range of a representation of `size` bytes. Nothing: absent, malformed or several ranges, all of which
-/// mean the whole. kInvalid: it cannot be satisfied (416).
+/// RFC 9110, section 14: one range of a representation of `size` bytes. Nothing: absent, malformed or several ranges,
+/// all of which mean the whole. kInvalid: it cannot be satisfied (416).
 [[nodiscard]] Result<std::optional<ByteRange>> parse_range(std::optional<std::string_view> header, std::uint64_t size);
 /// "<first>-<last>" of a chunk (distribution-spec "Pushing a blob in chunks").
 [[nodiscard]] Result<ByteRange> parse_content_range(std::string_view header);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
@@ -71,7 +72,7 @@ class TestRegistry {
  public:
   TestRegistry() {
     options.state_dir = folder.path() + "/registry";
-    options.allow_push = [this](const http::Request&) { return push_allowed; };
+    options.allow_push = [this](const http::Request&) { return push_allowed.load(); };
   }
   ~TestRegistry() { stop(); }
 
@@ -82,7 +83,7 @@ class TestRegistry {
     ASSERT_TRUE(opened) << opened.error().to_string();
     registry = *std::move(opened);
     auto listening = http::Server::listen(io_->context().get_executor(), {.name = "registry"},
-                                          [this](http::Exchange& exchange) { return registry->handle(exchange); });
+                                          [this](http::Exchange& exchange) { return handle(exchange); });
     ASSERT_TRUE(listening) << listening.error().to_string();
     server_ = *std::move(listening);
   }
@@ -121,10 +122,23 @@ class TestRegistry {
   TempFolder folder;
   storage::MemoryBlobStore store;
   RegistryOptions options;
-  bool push_allowed = true;
+  std::atomic<bool> push_allowed = true;
+  std::atomic<int> chunks_until_break =
+      -1;  ///< So many PATCH requests are served, then every connection of one breaks; -1: never.
+  std::atomic<int> breaks = 0;
   std::unique_ptr<Registry> registry;
 
  private:
+  runtime::Task<> handle(http::Exchange& exchange) {
+    if (exchange.request().method == "PATCH" && chunks_until_break >= 0 && chunks_until_break-- == 0) {
+      chunks_until_break = 0;
+      ++breaks;
+      exchange.take_stream()->close();
+      co_return;
+    }
+    co_await registry->handle(exchange);
+  }
+
   std::unique_ptr<IoThreads> io_;
   std::unique_ptr<runtime::BlockingPool> pool_;
   std::unique_ptr<http::Server> server_;
@@ -133,11 +147,13 @@ class TestRegistry {
 /// A minimal image manifest over blobs that were pushed before.
 inline std::string manifest_json(const Bytes& config, const std::vector<Bytes>& layers, const std::string& extra = "",
                                  std::string_view config_type = "application/vnd.oci.image.config.v1+json") {
-  std::string out = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":")" +
-                    std::string(config_type) + R"(","digest":")" + digest_of(config) + R"(","size":)" + std::to_string(config.size()) +
-                    R"(},"layers":[)";
+  std::string out =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":")" +
+      std::string(config_type) + R"(","digest":")" + digest_of(config) + R"(","size":)" +
+      std::to_string(config.size()) + R"(},"layers":[)";
   for (std::size_t i = 0; i < layers.size(); ++i)
-    out += (i > 0 ? "," : "") + std::string(R"({"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":")") +
+    out += (i > 0 ? "," : "") +
+           std::string(R"({"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":")") +
            digest_of(layers[i]) + R"(","size":)" + std::to_string(layers[i].size()) + "}";
   return out + "]" + extra + "}";
 }

@@ -27,7 +27,8 @@ Error io_error(std::string_view what) {
 }
 
 bool valid_id(std::string_view id) {
-  return id.size() == 32 && std::ranges::all_of(id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return id.size() == 32 &&
+         std::ranges::all_of(id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace
@@ -41,15 +42,16 @@ struct Uploads::Session {
   std::uint64_t size = 0, owner = 0;
   Instant used{};
   bool gone = false;
-  std::mutex file_mutex;  // held while the file is written, so that a claim sees whole appends; taken before Uploads::mutex_
+  std::mutex
+      file_mutex;  // held while the file is written, so that a claim sees whole appends; taken before Uploads::mutex_
 };
 
 Uploads::Uploads(std::string folder, const UploadLimits& limits, runtime::Clock& clock, runtime::Random& random)
     : folder_(std::move(folder)), limits_(limits), clock_(clock), random_(random) {}
 Uploads::~Uploads() = default;
 
-Result<std::unique_ptr<Uploads>> Uploads::open(const std::string& folder, const UploadLimits& limits, runtime::Clock& clock,
-                                               runtime::Random& random) {
+Result<std::unique_ptr<Uploads>> Uploads::open(const std::string& folder, const UploadLimits& limits,
+                                               runtime::Clock& clock, runtime::Random& random) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return fail(ErrorCode::kIo, fmt::format("creating {}: {}", folder, error.message()));
@@ -67,7 +69,8 @@ Result<> Uploads::recover() {
   for (; at != fs::directory_iterator(); at.increment(error)) {
     if (error) return fail(ErrorCode::kIo, fmt::format("reading {}: {}", folder_, error.message()));
     const std::string id = at->path().filename().string();
-    if (id.ends_with(kNameSuffix) && fs::exists(folder_ + "/" + id.substr(0, id.size() - kNameSuffix.size()), error)) continue;
+    if (id.ends_with(kNameSuffix) && fs::exists(folder_ + "/" + id.substr(0, id.size() - kNameSuffix.size()), error))
+      continue;
     std::string repository;
     std::ifstream(at->path().string() + std::string(kNameSuffix)) >> repository;
     if (!valid_id(id) || !valid_repository(repository) || sessions_.size() >= limits_.max_sessions) {

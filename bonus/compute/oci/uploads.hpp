@@ -1,5 +1,5 @@
-// Upload sessions: what a client has sent of a blob so far, in a file, so that it can go on after a broken connection or a
-// restart of the node (docs/formats/registry.md).
+// Upload sessions: what a client has sent of a blob so far, in a file, so that it can go on after a broken connection
+// or a restart of the node (docs/formats/registry.md).
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@ namespace bonus::compute::oci {
 
 struct UploadLimits {
   std::size_t max_sessions = 256;
-  Duration lifetime = std::chrono::hours(24);          ///< Since the session was last used.
+  Duration lifetime = std::chrono::hours(24);  ///< Since the session was last used.
   std::uint64_t max_session_bytes = 64ULL << 30;
   std::uint64_t max_total_bytes = 128ULL << 30;
 };
@@ -26,8 +26,8 @@ class Uploads {
   [[nodiscard]] static Result<std::unique_ptr<Uploads>> open(const std::string& folder, const UploadLimits& limits,
                                                              runtime::Clock& clock, runtime::Random& random);
 
-  /// A claim lets one request write; a later claim on the same session takes the right away, because the connection of the
-  /// earlier one is most likely dead and just not noticed yet.
+  /// A claim lets one request write; a later claim on the same session takes the right away, because the connection of
+  /// the earlier one is most likely dead and just not noticed yet.
   struct Claim {
     std::string id;
     std::uint64_t owner = 0;
