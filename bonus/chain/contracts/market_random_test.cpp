@@ -1,5 +1,6 @@
 // A random economy: thousands of seeded operations by workers and users, good and bad, over hundreds of blocks. After
-// every block money is conserved, what Market owes is recomputed from its orders, and no offer is overbooked.
+// every block money is conserved; every few blocks the books are recomputed from orders and leases: no wei too much, no
+// offer overbooked.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -46,7 +47,7 @@ class Economy {
   std::string check() {
     if (std::string out = world.conservation(); !out.empty()) return out;
     if (world.host().view_wrote) return "a view wrote";
-    return blocks % 5 == 0 ? check_books() : std::string();  // the books take time
+    return blocks % 10 == 0 ? check_books() : std::string();  // the books take time
   }
 
   World world;
