@@ -1,0 +1,284 @@
+// Processes of a devnet: started in sessions of their own, recognised by pid and start time, ended with their
+// containers.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
+#include <filesystem>
+#include <sstream>
+
+#include "bonus/cli/devnet.hpp"
+#include "bonus/cli/node_api.hpp"
+#include "bonus/cli/rpc_client.hpp"
+#include "bonus/compute/vm/shim_protocol.hpp"
+#include "bonus/crypto/hash.hpp"
+#include "bonus/runtime/clock.hpp"
+#include "bonus/runtime/process.hpp"
+
+namespace bonus::cli {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+namespace shim = compute::vm::shim;
+
+constexpr std::size_t kSmallFile = 64 << 10;
+constexpr Duration kPoll = std::chrono::milliseconds(50);
+constexpr Duration kShimGrace = std::chrono::seconds(5);
+
+struct Socket {
+  int fd = -1;
+  Socket() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+  ~Socket() {
+    if (fd >= 0) ::close(fd);
+  }
+  Socket(Socket&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  Socket& operator=(Socket&&) = delete;
+  /// The port bound on the loopback, 0 on failure.
+  [[nodiscard]] std::uint16_t bind(std::uint16_t port) const {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int yes = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (fd < 0 || ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return 0;
+    socklen_t size = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+    return ntohs(address.sin_port);
+  }
+};
+
+struct ProcessStat {
+  char state = '?';
+  std::uint64_t start_ticks = 0;
+};
+
+/// /proc/<pid>/stat: fields are counted behind the command in parentheses, which may hold anything.
+std::optional<ProcessStat> process_stat(std::int64_t pid) {
+  std::FILE* file = std::fopen(fmt::format("/proc/{}/stat", pid).c_str(), "re");
+  if (file == nullptr) return std::nullopt;
+  std::array<char, 4096> buffer{};
+  const std::string text(buffer.data(), std::fread(buffer.data(), 1, buffer.size(), file));
+  std::fclose(file);
+  const auto close = text.rfind(')');
+  if (close == std::string::npos || close + 2 >= text.size()) return std::nullopt;
+  ProcessStat out;
+  out.state = text[close + 2];
+  std::istringstream fields(text.substr(close + 2));
+  std::string field;
+  constexpr int kStartField = 22, kStateField = 3;
+  for (int i = kStateField; i <= kStartField && fields >> field; ++i)
+    if (i == kStartField) out.start_ticks = std::strtoull(field.c_str(), nullptr, 10);
+  return out;
+}
+
+bool alive(std::int64_t pid, std::uint64_t start_ticks) {
+  if (pid <= 1) return false;
+  const auto stat = process_stat(pid);
+  return stat && stat->state != 'Z' && stat->state != 'X' && stat->start_ticks == start_ticks;
+}
+
+bool wait_gone(std::int64_t pid, std::uint64_t start_ticks, Duration patience) {
+  const Instant end = runtime::system_clock().now() + patience;
+  for (;;) {
+    // Our own child when it was started in this process; reaping it is harmless otherwise.
+    ::waitpid(static_cast<pid_t>(pid), nullptr, WNOHANG);
+    if (!alive(pid, start_ticks)) return true;
+    if (runtime::system_clock().now() >= end) return false;
+    sleep_blocking(kPoll);
+  }
+}
+
+/// Value of a "key=value" line.
+std::string setting(const std::string& text, std::string_view key) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);)
+    if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == '=')
+      return line.substr(key.size() + 1);
+  return {};
+}
+
+void clean_container(const fs::path& folder) {
+  const auto settings = read_text((folder / shim::kConfigFile).string(), kSmallFile);
+  if (settings) {
+    const std::string runtime_path = setting(*settings, "runtime"), root = setting(*settings, "runtime_root"),
+                      id = setting(*settings, "id");
+    if (!runtime_path.empty() && !root.empty() && !id.empty()) {
+      runtime::ProcessOptions remove;
+      remove.argv = {runtime_path, "--root", root, "delete", "--force", id};
+      static_cast<void>(runtime::run_process(remove));
+    }
+  }
+  if (const auto text = read_text((folder / shim::kPidFile).string(), kSmallFile)) {
+    std::istringstream fields(*text);
+    std::int64_t pid = 0;
+    std::uint64_t start = 0;
+    fields >> pid >> start;
+    if (pid > 1 && !wait_gone(pid, start, kShimGrace) && alive(pid, start)) {
+      ::kill(static_cast<pid_t>(pid), SIGKILL);
+      static_cast<void>(wait_gone(pid, start, kShimGrace));
+    }
+  }
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
+}
+
+}  // namespace
+
+Result<std::vector<std::uint16_t>> free_ports(std::size_t count) {
+  std::vector<Socket> held;  // until all are chosen, so that they differ
+  std::vector<std::uint16_t> out;
+  for (std::size_t i = 0; i < count; ++i) {
+    held.emplace_back();
+    const std::uint16_t port = held.back().bind(0);
+    if (port == 0) return fail(ErrorCode::kIo, "no free TCP port on 127.0.0.1");
+    out.push_back(port);
+  }
+  return out;
+}
+
+bool port_is_free(std::uint16_t port) {
+  const Socket probe;
+  return port != 0 && probe.bind(port) == port;
+}
+
+bool is_running(const DevnetNode& node) { return alive(node.pid, node.start_ticks); }
+
+Result<std::string> find_bonusd() {
+  std::error_code error;
+  const fs::path own = fs::read_symlink("/proc/self/exe", error);
+  const fs::path beside = own.parent_path() / "bonusd";
+  if (error || !fs::exists(beside))
+    return fail(ErrorCode::kNotFound, fmt::format("there is no {}: bonusd belongs beside bonus", beside.string()));
+  return beside.string();
+}
+
+Result<> start_node(Devnet& net, DevnetNode& node, const std::string& bonusd) {
+  if (is_running(node)) return {};
+  const auto index = static_cast<std::size_t>(&node - net.nodes.data());
+  const std::string folder = net.node_dir(node);
+  TRY(make_private_folder(folder + "/data"));
+  TRY(write_text(folder + "/bonusd.toml", devnet_config(net, index, true), 0600));
+  std::error_code ignored;
+  fs::remove(folder + "/data/endpoints.json", ignored);
+
+  // Everything that allocates happens before fork().
+  const std::string log = folder + "/log", config = folder + "/bonusd.toml";
+  std::vector<std::string> words{bonusd, "run", "--config", config};
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const pid_t pid = ::fork();
+  if (pid < 0)
+    return fail(ErrorCode::kIo, fmt::format("starting {}: {}", node.name, std::generic_category().message(errno)));
+  if (pid == 0) {
+    ::setsid();
+    const int null = ::open("/dev/null", O_RDONLY);
+    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (null < 0 || out < 0 || ::dup2(null, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(out, 2) < 0) ::_exit(126);
+    ::closefrom(3);
+    struct sigaction plain{};
+    plain.sa_handler = SIG_DFL;
+    for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &plain, nullptr);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  node.pid = pid;
+  const auto stat = process_stat(pid);
+  node.start_ticks = stat ? stat->start_ticks : 0;
+  return net.save();
+}
+
+bool read_endpoints(const Devnet& net, DevnetNode& node) {
+  const auto text = read_text(net.node_dir(node) + "/data/endpoints.json", kSmallFile);
+  if (!text) return false;
+  boost::system::error_code bad;
+  const json::value root = json::parse(*text, bad);
+  if (bad) return false;
+  const auto url = [&](std::string_view name) {
+    std::string value = json_text(root, name);
+    if (!value.empty() && value.find("://") == std::string::npos) value = "http://" + value;
+    while (value.ends_with('/')) value.pop_back();
+    return value;
+  };
+  node.rpc = url("rpc");
+  node.api = url("api");
+  node.registry = url("registry");
+  node.gateway = url("gateway");
+  node.metrics = url("metrics");
+  return !node.api.empty();
+}
+
+Result<bool> stop_node(DevnetNode& node, int signal, Duration grace) {
+  if (!is_running(node)) return false;
+  if (::kill(static_cast<pid_t>(node.pid), signal) != 0 && errno != ESRCH)
+    return fail(errno == EPERM ? ErrorCode::kDenied : ErrorCode::kIo,
+                fmt::format("{} (pid {}) belongs to another user; stop it as the one who started it, or as root",
+                            node.name, node.pid));
+  if (!wait_gone(node.pid, node.start_ticks, grace)) {
+    ::kill(static_cast<pid_t>(node.pid), SIGKILL);
+    if (!wait_gone(node.pid, node.start_ticks, kShimGrace))
+      return fail(ErrorCode::kTimeout, fmt::format("{} (pid {}) does not end", node.name, node.pid));
+  }
+  return true;
+}
+
+std::size_t clean_containers(const Devnet& net, const DevnetNode& node) {
+  const std::string state = net.node_dir(node) + "/containers";
+  std::vector<fs::path> folders;
+  std::error_code error;
+  for (fs::directory_iterator it(state + "/containers", error), end; !error && it != end; it.increment(error))
+    folders.push_back(it->path());
+  for (const auto& folder : folders) clean_container(folder);
+  // bonusd names its control groups by its state folder (bonus/compute/vm/launcher.cpp); rmdir refuses used ones.
+  const std::string group = "bonus-" + to_hex(crypto::sha256(as_bytes(state))).substr(0, 8);
+  ::rmdir(("/sys/fs/cgroup/" + group).c_str());
+  for (fs::directory_iterator it("/sys/fs/cgroup", error), end; !error && it != end; it.increment(error))
+    if (!it->is_symlink(error)) ::rmdir((it->path() / group).c_str());
+  return folders.size();
+}
+
+std::string log_tail(const Devnet& net, const DevnetNode& node, std::size_t lines) {
+  constexpr long kMaxTail = 64 << 10;
+  std::FILE* file = std::fopen((net.node_dir(node) + "/log").c_str(), "re");
+  if (file == nullptr) return {};
+  std::fseek(file, 0, SEEK_END);
+  const long size = std::ftell(file);
+  std::fseek(file, std::max(0L, size - kMaxTail), SEEK_SET);
+  std::string text(static_cast<std::size_t>(std::min(size, kMaxTail)), '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  std::size_t at = text.size();
+  for (std::size_t i = 0; i <= lines && at != std::string::npos && at > 0; ++i) at = text.rfind('\n', at - 1);
+  return at == std::string::npos || at == 0 ? text : text.substr(at + 1);
+}
+
+Result<std::string> default_devnet_dir(const Environment& environment) {
+  if (auto dir = environment.get("BONUS_DEVNET_DIR")) return *dir;
+  TRY_ASSIGN(const auto state, environment.state_dir());
+  return state + "/devnet";
+}
+
+std::vector<std::string> devnet_node_names(const Environment& environment) {
+  std::vector<std::string> out;
+  if (const auto dir = default_devnet_dir(environment))
+    if (const auto net = Devnet::load(*dir))
+      for (const auto& node : net->nodes) out.push_back(node.name);
+  return out;
+}
+
+}  // namespace bonus::cli
