@@ -26,9 +26,8 @@ Maybe<> write_atomically(const std::string& path, const std::string& content) {
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return failed("creating " + temporary);
   const ssize_t n = ::write(fd, content.data(), content.size());
-  const bool synced = ::fsync(fd) == 0;
   ::close(fd);
-  if (n != static_cast<ssize_t>(content.size()) || !synced) return failed("writing " + temporary);
+  if (n != static_cast<ssize_t>(content.size())) return failed("writing " + temporary);
   if (::rename(temporary.c_str(), path.c_str()) != 0) return failed("renaming " + temporary);
   return {};
 }

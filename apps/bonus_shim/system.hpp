@@ -14,6 +14,7 @@ template <class T = void>
 using Maybe = std::expected<T, std::string>;
 
 [[nodiscard]] std::unexpected<std::string> failed(std::string_view what);  ///< "what: strerror(errno)".
+/// Whole or not at all, against kill -9; not against power failure, which ends the container as well.
 [[nodiscard]] Maybe<> write_atomically(const std::string& path, const std::string& content);
 [[nodiscard]] std::string read_small(const std::string& path, std::size_t limit, bool tail = false);
 /// key=value lines; keys may repeat. Empty when absent.

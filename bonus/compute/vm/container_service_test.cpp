@@ -398,7 +398,7 @@ TEST_F(Service, ExecWithPipes) {
   // Closing a session ends its process.
   session = run(service_->exec("host", request));
   ASSERT_TRUE(session);
-  EXPECT_EQ(service_->usage("host")->pids, 2U);
+  EXPECT_TRUE(eventually([&] { return service_->usage("host")->pids == 2; }));
   session->reset();
   EXPECT_TRUE(eventually([&] { return service_->usage("host")->pids == 1; }));
 }

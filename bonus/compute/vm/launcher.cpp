@@ -46,6 +46,19 @@ std::uint64_t value_of(const std::string& text, std::string_view key) {
   return 0;
 }
 
+// Not synced: after a power failure the container is prepared anew.
+Result<> write_text(const std::string& path, std::string_view text, mode_t mode) {
+  const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+  if (!fd) return fail(os_error("creating", path));
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t n = ::write(fd.get(), text.data() + at, text.size() - at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return fail(os_error("writing", path));
+    at += static_cast<std::size_t>(n);
+  }
+  return {};
+}
+
 Fd open_process(pid_t pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
 // Field `index` (1-based) of /proc/<pid>/stat, counted behind the command in parentheses.
@@ -195,13 +208,17 @@ Result<> Launcher::prepare(const Record& record, const std::vector<std::string>&
                                         read_from_layers(uppermost_first, "etc", "group", 1 << 20)));
   const SpecInput input{record.workload, record.image, std::move(user), machine_, id, folder, cgroup_of(id)};
   TRY_ASSIGN(const std::string spec, make_spec(input));
-  auto& disk = runtime::system_disk();
-  TRY(disk.write_file(folder + "/config.json", as_bytes(spec), 0600));
-  TRY(disk.write_file(folder + "/hostname", as_bytes(id + "\n")));
-  TRY(disk.write_file(folder + "/hosts", as_bytes("127.0.0.1 localhost " + id + "\n::1 localhost ip6-localhost\n")));
-  TRY(disk.write_file(folder + "/resolv.conf", as_bytes("# this container has no network beyond its own loopback\n")));
-  TRY(disk.write_file(folder + "/" + shim::kConfigFile, as_bytes(shim_config(record, lower)), 0600));
-  if (loop_disks_) TRY(make_disk(folder + "/disk.img", record.workload.disk_mib));
+  TRY(write_text(folder + "/config.json", spec, 0600));
+  TRY(write_text(folder + "/hostname", id + "\n", 0644));
+  TRY(write_text(folder + "/hosts", "127.0.0.1 localhost " + id + "\n::1 localhost ip6-localhost\n", 0644));
+  TRY(write_text(folder + "/resolv.conf", "# this container has no network beyond its own loopback\n", 0644));
+  TRY(write_text(folder + "/" + shim::kConfigFile, shim_config(record, lower), 0600));
+  if (!loop_disks_) return {};
+  // The disk has no journal: it is good for the container's restarts, not for the machine's.
+  const std::string boot = read_text("/proc/sys/kernel/random/boot_id");
+  if (::access((folder + "/disk.img").c_str(), F_OK) == 0 && read_text(folder + "/boot") == boot) return {};
+  TRY(make_disk(folder + "/disk.img", record.workload.disk_mib));
+  TRY(write_text(folder + "/boot", boot, 0600));
   return {};
 }
 

@@ -38,7 +38,8 @@ class Launcher {
   /// Checks the machine: root, runtime, shim, cgroups, overlayfs, loop devices. kUnsupported says what is missing.
   [[nodiscard]] static Result<std::unique_ptr<Launcher>> open(const VmOptions& options);
 
-  /// Writes the container's folder: config.json, hosts, its disk. `layers`: unpacked folders, bottom first.
+  /// Writes the container's folder: config.json, hosts, its disk (an existing one is kept, unless the machine was
+  /// restarted). `layers`: unpacked folders, bottom first.
   [[nodiscard]] Result<> prepare(const Record& record, const std::vector<std::string>& layers) const;
   /// Starts the prepared container. Its writable disk keeps what an earlier run wrote.
   [[nodiscard]] Result<Running> launch(const std::string& id) const;

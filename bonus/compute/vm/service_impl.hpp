@@ -28,7 +28,8 @@ struct ContainerService::Impl : std::enable_shared_from_this<ContainerService::I
     bool stop_asked = false;
     std::uint32_t quick_ends = 0;  // runs in a row shorter than backoff_most
     Instant run_began;
-    std::string verdict;  // why we ended it ourselves; such a container is not restarted
+    bool prepare_again = false;  // its files may be damaged: bonusd or the machine ended in between
+    std::string verdict;         // why we ended it ourselves; such a container is not restarted
   };
 
   Impl(runtime::Executor e, runtime::BlockingPool& p, runtime::Clock& c, ImageSource& i, VmOptions o)

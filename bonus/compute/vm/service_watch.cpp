@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "bonus/base/log.hpp"
 #include "bonus/compute/vm/service_impl.hpp"
@@ -139,14 +140,16 @@ runtime::Task<> ContainerService::Impl::watch(Self self, std::string id, std::ui
       auto pause = runtime::sleep_for(std::min<Duration>(until - self->clock.now(), kBackoffSlice));
       if (!co_await std::move(pause)) co_return;
     }
+    bool prepare = false;
     {
       // From here stop() waits for us, or we see that it was asked.
       const std::scoped_lock guard(self->mutex);
       const auto it = self->entries.find(id);
       if (it == self->entries.end() || it->second.instance != instance || it->second.stop_asked) co_return;
       it->second.starting = true;
+      prepare = std::exchange(it->second.prepare_again, false);
     }
-    auto launching = launch(self, id, false);
+    auto launching = launch(self, id, prepare);
     const auto done = co_await std::move(launching);
     launch_error = done ? "" : done.error().message;
     std::optional<ContainerStatus> tell;
@@ -289,6 +292,7 @@ void ContainerService::Impl::take_over(const std::string& id) {
   }
   entry.running = launcher->adopt(id);
   entry.run_began = clock.now();
+  entry.prepare_again = !entry.running;
   if (entry.running) status.state = ContainerState::kRunning;
   log::info("vm", entry.running ? "container_adopted" : "container_found_ended", {{"container", id}});
   entry.instance = ++instance_count;
