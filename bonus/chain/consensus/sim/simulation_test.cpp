@@ -23,7 +23,7 @@ TEST(Simulation, FourNodesOneByzantine) { expect_good({4, 1}, 1, 140); }
 TEST(Simulation, FourHonestNodes) { expect_good({4, 0}, 1000, 30); }
 TEST(Simulation, SevenNodesTwoByzantine) { expect_good({7, 2}, 2000, 20); }
 TEST(Simulation, OtherSizes) {
-  for (const std::size_t n : {1, 2, 3, 5, 6})
+  for (const std::size_t n : {1U, 2U, 3U, 5U, 6U})
     for (std::uint64_t seed = 1; seed < 4; ++seed) {
       const auto outcome = simulate({n, n >= 5 ? 1U : 0U}, seed);
       EXPECT_TRUE(outcome.good()) << n << " nodes, seed " << seed << ": " << outcome.trouble;
