@@ -54,7 +54,8 @@ struct Config {
   } net;
   struct Rpc {
     ListenAddress listen;
-    std::vector<std::string> cors, hosts;
+    std::string cors;
+    std::vector<std::string> hosts;
     std::uint64_t max_connections = 0;
   } rpc;
   ListenAddress api, registry, gateway, metrics;
@@ -78,11 +79,9 @@ struct Config {
   } worker;
   struct Vm {
     std::string state_dir, shim, runc;
-    std::string subnet;
-    std::string cgroup;
-    std::uint64_t log_bytes = 0;
-    std::uint64_t log_files = 0;
-    std::uint64_t log_retention_s = 0;
+    std::uint64_t max_containers = 0;
+    std::uint64_t layer_cache_bytes = 0;
+    std::uint64_t log_bytes = 0, log_files = 0, log_retention_s = 0;
   } vm;
   struct Consensus {
     std::uint64_t message_delay_ms = 0, build_ms = 0, execute_ms = 0;

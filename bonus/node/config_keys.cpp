@@ -5,222 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 
-#include "bonus/base/parse.hpp"
-#include "bonus/crypto/keys.hpp"
+#include "bonus/node/config_values.hpp"
 
 namespace bonus::node::config_internal {
 namespace {
-
-Result<std::string> text_of(const Value& value) {
-  if (const auto* text = std::get_if<std::string>(&value.v)) return *text;
-  return fail(ErrorCode::kInvalid, "expected a string in quotes");
-}
-Result<> set_text(std::string& out, const Value& value) {
-  TRY_ASSIGN(out, text_of(value));
-  return {};
-}
-Result<> set_bool(bool& out, const Value& value) {
-  const auto* flag = std::get_if<bool>(&value.v);
-  if (flag == nullptr) return fail(ErrorCode::kInvalid, "expected true or false");
-  out = *flag;
-  return {};
-}
-Result<> set_path(std::string& out, const Context& context, const Value& value) {
-  TRY_ASSIGN(const auto text, text_of(value));
-  if (text.find('\0') != std::string::npos) return fail(ErrorCode::kInvalid, "a path contains no NUL");
-  if (text.empty() || context.base_dir.empty()) {
-    out = text;
-  } else {
-    out = (std::filesystem::path(context.base_dir) / text).lexically_normal().string();
-  }
-  return {};
-}
-Result<> set_number(std::uint64_t& out, const Value& value, std::uint64_t low, std::uint64_t high) {
-  const auto* number = std::get_if<std::int64_t>(&value.v);
-  if (number == nullptr) return fail(ErrorCode::kInvalid, "expected a whole number");
-  if (*number < 0 || static_cast<std::uint64_t>(*number) < low || static_cast<std::uint64_t>(*number) > high)
-    return fail(ErrorCode::kInvalid, fmt::format("{} is outside {}..{}", *number, low, high));
-  out = static_cast<std::uint64_t>(*number);
-  return {};
-}
-Result<> set_size(std::uint64_t& out, const Value& value, std::uint64_t low) {
-  if (const auto* number = std::get_if<std::int64_t>(&value.v); number != nullptr && *number >= 0) {
-    out = static_cast<std::uint64_t>(*number);
-  } else {
-    TRY_ASSIGN(const auto text, text_of(value));
-    TRY_ASSIGN(out, parse_size(text));
-  }
-  if (out < low) return fail(ErrorCode::kInvalid, fmt::format("at least {} bytes are needed", low));
-  return {};
-}
-Result<> set_mebibytes(std::uint32_t& out, const Value& value) {
-  if (const auto* text = std::get_if<std::string>(&value.v); text != nullptr && *text == "auto") {
-    out = 0;
-    return {};
-  }
-  std::uint64_t bytes = 0;
-  if (auto set = set_size(bytes, value, 1 << 20); !set) return set;
-  if ((bytes >> 20) > UINT32_MAX) return fail(ErrorCode::kInvalid, "the size is too large");
-  out = static_cast<std::uint32_t>(bytes >> 20);
-  return {};
-}
-Result<> set_cpu(std::uint32_t& out, const Value& value) {
-  std::string text;
-  if (const auto* number = std::get_if<std::int64_t>(&value.v)) {
-    text = std::to_string(*number);
-  } else if (const auto* real = std::get_if<double>(&value.v)) {
-    text = fmt::format("{}", *real);
-  } else {
-    TRY_ASSIGN(text, text_of(value));
-  }
-  if (text == "auto") {
-    out = 0;
-    return {};
-  }
-  TRY_ASSIGN(const auto cpu, parse_cpu(text));
-  out = cpu.value;
-  return {};
-}
-Result<> set_bnc(uint256& out, const Value& value) {
-  if (const auto* number = std::get_if<std::int64_t>(&value.v); number != nullptr && *number >= 0) {
-    TRY_ASSIGN(out, parse_bnc(std::to_string(*number)));
-    return {};
-  }
-  if (std::holds_alternative<double>(value.v))
-    return fail(ErrorCode::kInvalid,
-                "write the amount in quotes, such as \"0.25\": money is never a floating-point number");
-  TRY_ASSIGN(const auto text, text_of(value));
-  TRY_ASSIGN(out, parse_bnc(text));
-  return {};
-}
-Result<> check_host_port(std::string_view text) {
-  TRY_ASSIGN(const auto address, parse_listen(text));
-  if (address.port == 0) return fail(ErrorCode::kInvalid, fmt::format("\"{}\" needs a port other than 0", text));
-  return {};
-}
-Result<> set_listen(ListenAddress& out, std::string_view key, const Value& value) {
-  TRY_ASSIGN(const auto text, text_of(value));
-  out = {};
-  if (!text.empty()) {
-    TRY_ASSIGN(out, parse_listen(text));
-  }
-  out.key = key;
-  return {};
-}
-Result<> set_list(std::vector<std::string>& out, const Value& value) {
-  const auto* list = std::get_if<Value::List>(&value.v);
-  if (list == nullptr) return fail(ErrorCode::kInvalid, "expected a list such as [\"a\", \"b\"]");
-  if (list->size() > 256) return fail(ErrorCode::kInvalid, "at most 256 entries");
-  out.clear();
-  for (const auto& item : *list) {
-    TRY_ASSIGN(out.emplace_back(), text_of(item));
-  }
-  return {};
-}
-Result<> set_roles(Config& config, const Value& value) {
-  std::vector<std::string> roles;
-  if (auto set = set_list(roles, value); !set) return set;
-  config.node.bookkeeper = config.node.worker = config.node.gateway = false;
-  for (const auto& role : roles) {
-    if (role == "bookkeeper") {
-      config.node.bookkeeper = true;
-    } else if (role == "worker") {
-      config.node.worker = true;
-    } else if (role == "gateway") {
-      config.node.gateway = true;
-    } else {
-      return fail(ErrorCode::kInvalid,
-                  fmt::format("\"{}\" is not a role: \"bookkeeper\", \"worker\", \"gateway\"", role));
-    }
-  }
-  return {};
-}
-Result<> set_peers(std::vector<ConfigPeer>& out, const Value& value) {
-  const auto* list = std::get_if<Value::List>(&value.v);
-  if (list == nullptr) return fail(ErrorCode::kInvalid, "expected a list of {key = \"...\", endpoint = \"host:port\"}");
-  if (list->size() > 1024) return fail(ErrorCode::kInvalid, "at most 1024 peers");
-  out.clear();
-  for (const auto& item : *list) {
-    const auto* table = std::get_if<Value::Table>(&item.v);
-    if (table == nullptr)
-      return fail(ErrorCode::kInvalid, "a peer is written {key = \"...\", endpoint = \"host:port\"}");
-    std::string key, endpoint, id;
-    for (const auto& [name, field] : *table) {
-      if (name == "key") {
-        TRY_ASSIGN(key, text_of(field));
-      } else if (name == "endpoint") {
-        TRY_ASSIGN(endpoint, text_of(field));
-      } else if (name == "id") {
-        TRY_ASSIGN(id, text_of(field));
-      } else {
-        return fail(ErrorCode::kInvalid, fmt::format("a peer has no \"{}\"; known are key, endpoint and id", name));
-      }
-    }
-    ConfigPeer peer;
-    auto parsed = fixed_from_hex<Ed25519PublicKey>(key);
-    if (!parsed) return fail(ErrorCode::kInvalid, "a peer's key is its Ed25519 public key, 64 hexadecimal digits");
-    peer.key = *parsed;
-    if (auto good = check_host_port(endpoint); !good) return good;
-    peer.endpoint = endpoint;
-    if (!id.empty()) {
-      auto wanted = fixed_from_hex<NodeId>(id);
-      if (!wanted || *wanted != crypto::node_id(peer.key))
-        return fail(ErrorCode::kInvalid, fmt::format("the peer's id {} does not belong to its key", id));
-    }
-    out.push_back(std::move(peer));
-  }
-  return {};
-}
-Result<> set_tier(std::uint8_t& out, const Value& value) {
-  TRY_ASSIGN(const auto text, text_of(value));
-  constexpr std::array<std::string_view, 3> kTiers{"lite", "normal", "super"};
-  const auto found = std::ranges::find(kTiers, text);
-  if (found == kTiers.end())
-    return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not a tier: \"lite\", \"normal\", \"super\"", text));
-  out = static_cast<std::uint8_t>(found - kTiers.begin());
-  return {};
-}
-Result<> set_region(std::string& out, const Value& value) {
-  TRY_ASSIGN(const auto text, text_of(value));
-  if (text.size() > 32 ||
-      !std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }))
-    return fail(ErrorCode::kInvalid, "a region has at most 32 of a-z, 0-9 and -");
-  out = text;
-  return {};
-}
-Result<> set_runtimes(std::uint8_t& out, const Value& value) {
-  std::vector<std::string> names;
-  if (auto set = set_list(names, value); !set) return set;
-  out = 0;
-  for (const auto& name : names) {
-    if (name != "runc")
-      return fail(ErrorCode::kInvalid, fmt::format("this version knows the runtime \"runc\", not \"{}\"", name));
-    out = 1;
-  }
-  if (out == 0) return fail(ErrorCode::kInvalid, "name at least one runtime");
-  return {};
-}
-Result<> set_level(log::Level& out, const Value& value) {
-  TRY_ASSIGN(const auto text, text_of(value));
-  auto level = log::parse_level(text);
-  if (!level) return fail(std::move(level).error());
-  out = *level;
-  return {};
-}
-Result<> set_subnet(std::string& out, const Value& value) {
-  TRY_ASSIGN(const auto text, text_of(value));
-  unsigned a = 0, b = 0, c = 0, d = 0, bits = 0;
-  char rest = 0;
-  // NOLINTNEXTLINE(cert-err34-c): the ranges are checked below
-  if (std::sscanf(text.c_str(), "%3u.%3u.%3u.%3u/%2u%c", &a, &b, &c, &d, &bits, &rest) != 5 || a > 255 || b > 255 ||
-      c > 255 || d > 255 || bits < 16 || bits > 28)
-    return fail(ErrorCode::kInvalid,
-                fmt::format("\"{}\" is not an IPv4 subnet such as \"10.88.0.0/16\" (/16 to /28)", text));
-  out = text;
-  return {};
-}
 
 using C = Context;
 using V = Value;
@@ -285,10 +74,10 @@ constexpr std::array kKeys{
 
     Key{"rpc", "listen", "host:port", R"("127.0.0.1:8545")", kNone, "Ethereum JSON-RPC. Empty: off.",
         [](C& c, const V& v) { return set_listen(c.config.rpc.listen, "rpc.listen", v); }},
-    Key{"rpc", "cors", "list", "[]", R"(["https://app.example"])", "Origins of web pages that may call; [\"*\"]: all.",
-        [](C& c, const V& v) { return set_list(c.config.rpc.cors, v); }},
-    Key{"rpc", "hosts", "list", R"(["localhost"])", kNone,
-        "Names accepted in the Host header (against DNS rebinding); addresses are always accepted; [\"*\"]: all.",
+    Key{"rpc", "cors", "text", R"("*")", kNone, "Access-Control-Allow-Origin of web pages that may call. Empty: none.",
+        [](C& c, const V& v) { return set_text(c.config.rpc.cors, v); }},
+    Key{"rpc", "hosts", "list", "[]", R"(["node.example"])",
+        "Names accepted in the Host header (against DNS rebinding) besides addresses and localhost; [\"*\"]: any.",
         [](C& c, const V& v) { return set_list(c.config.rpc.hosts, v); }},
     Key{"rpc", "max_connections", "number", "512", kNone, "Connections at a time, 1..65536.",
         [](C& c, const V& v) { return set_number(c.config.rpc.max_connections, v, 1, 65536); }},
@@ -314,7 +103,8 @@ constexpr std::array kKeys{
         [](C& c, const V& v) { return set_number(c.config.mempool.max_transactions, v, 16, 10'000'000); }},
     Key{"mempool", "max_bytes", "size", R"("64Mi")", kNone, "Their size in all.",
         [](C& c, const V& v) { return set_size(c.config.mempool.max_bytes, v, 1 << 20); }},
-    Key{"mempool", "max_per_sender", "number", "4096", kNone, "Transactions of one sender, 1..1000000.",
+    Key{"mempool", "max_per_sender", "number", "1024", kNone,
+        "Transactions of one sender that are ready for a block, 1..1000000.",
         [](C& c, const V& v) { return set_number(c.config.mempool.max_per_sender, v, 1, 1'000'000); }},
 
     Key{"worker", "cpu", "cores", R"("auto")", kNone,
@@ -351,16 +141,16 @@ constexpr std::array kKeys{
         [](C& c, const V& v) { return set_path(c.config.vm.shim, c, v); }},
     Key{"vm", "runc", "command", R"("runc")", kNone, "The OCI runtime.",
         [](C& c, const V& v) { return set_text(c.config.vm.runc, v); }},
-    Key{"vm", "subnet", "subnet", R"("10.88.0.0/16")", kNone,
-        "IPv4 subnet of the containers on this node. Workers on one machine need different ones.",
-        [](C& c, const V& v) { return set_subnet(c.config.vm.subnet, v); }},
-    Key{"vm", "cgroup", "name", R"("bonus")", kNone, "Parent control group of all containers.",
-        [](C& c, const V& v) { return set_text(c.config.vm.cgroup, v); }},
-    Key{"vm", "log_size", "size", R"("16Mi")", kNone, "A container's log is rotated at this size.",
+    Key{"vm", "max_containers", "number", "256", kNone, "Containers at a time, 1..256.",
+        [](C& c, const V& v) { return set_number(c.config.vm.max_containers, v, 1, 256); }},
+    Key{"vm", "layer_cache", "size", R"("20Gi")", kNone,
+        "Unpacked image layers that no container uses are kept up to this size.",
+        [](C& c, const V& v) { return set_size(c.config.vm.layer_cache_bytes, v, 0); }},
+    Key{"vm", "log_size", "size", R"("8Mi")", kNone, "A container's log is rotated at this size.",
         [](C& c, const V& v) { return set_size(c.config.vm.log_bytes, v, 4096); }},
-    Key{"vm", "log_files", "number", "3", kNone, "Rotated logs kept, 1..100.",
+    Key{"vm", "log_files", "number", "4", kNone, "Rotated logs kept, 1..100.",
         [](C& c, const V& v) { return set_number(c.config.vm.log_files, v, 1, 100); }},
-    Key{"vm", "log_retention", "seconds", "3600", kNone, "How long logs outlive their container.",
+    Key{"vm", "log_retention", "seconds", "86400", kNone, "How long logs outlive their container.",
         [](C& c, const V& v) { return set_number(c.config.vm.log_retention_s, v, 0, 31'536'000); }},
 
     Key{"consensus", "message_delay_ms", "milliseconds", "150", kNone,
