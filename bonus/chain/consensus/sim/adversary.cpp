@@ -111,6 +111,7 @@ void Adversary::propose_on_side(View& view, std::uint64_t height, std::uint32_t 
     if ((block.hash.bytes[31] & 1) == side) break;
   }
   Justification j;
+  Targets receivers = to;
   if (round > 0) {
     // The justification with the lowest locks that can be had: our own statements deny any lock.
     std::vector<RoundChangeStatement> pool;
@@ -121,11 +122,13 @@ void Adversary::propose_on_side(View& view, std::uint64_t height, std::uint32_t 
     std::ranges::sort(pool, {}, [](const auto& m) { return std::pair(m.lock ? m.lock->round + 1 : 0, m.signer); });
     if (pool.size() > around_.rules.quorum.size) pool.resize(around_.rules.quorum.size);
     const bool enough = pool.size() == around_.rules.quorum.size && !pool.back().lock;
-    if (!enough && !random_.chance(0.2)) return;  // an unjustified proposal now and then
+    // An unjustified proposal, to everybody: who does not check J drops a lock that others have committed.
+    if (!enough && !random_.chance(0.5)) return;
+    if (!enough) receivers = honest_;
     std::ranges::sort(pool, {}, &RoundChangeStatement::signer);
     j.changes = std::move(pool);
   }
-  offer(height, round, puppet, std::move(j), block, to);
+  offer(height, round, puppet, std::move(j), block, receivers);
 }
 
 void Adversary::play_both_sides(View& view, std::uint64_t height, int side, const Targets& to, std::uint32_t round) {

@@ -33,6 +33,7 @@ class Run {
  private:
   void make_members();
   void draw_circumstances();
+  void starve(std::uint64_t plan);
   void connect();
   void hostile_phase();
   void calm_phase();
@@ -116,6 +117,19 @@ void Run::make_members() {
   }
 }
 
+// Two delays that hurt most: one node alone learns that Q have committed, or certificates come when the round is over.
+void Run::starve(std::uint64_t plan) {
+  const auto favourite = static_cast<std::size_t>(random_.below(setup_.nodes));
+  for (std::size_t to = 0; to < setup_.nodes; ++to) {
+    if (plan == 0 && to != favourite)
+      for (const auto type : {MessageType::kCommit, MessageType::kNewHeight})
+        slow_.emplace(static_cast<std::uint8_t>(type), to);
+    if (plan == 1 && to != favourite)
+      for (const auto type : {MessageType::kVoteBlock, MessageType::kCommitRequest})
+        slow_.emplace(static_cast<std::uint8_t>(type), to);
+  }
+}
+
 void Run::draw_circumstances() {
   const double share = std::array{0.0, 0.3, 0.6}[static_cast<std::size_t>(random_.below(3))];
   for (std::uint8_t type = 1; type <= 8; ++type)
@@ -123,6 +137,7 @@ void Run::draw_circumstances() {
       const bool announces = type == static_cast<std::uint8_t>(MessageType::kNewHeight);
       if (random_.chance(announces ? 0.75 : share)) slow_.emplace(type, to);
     }
+  starve(random_.below(4));
   parted_ = random_.chance(0.5);
   act_pause_ = std::array{10ms, 25ms, 60ms, 200ms}[static_cast<std::size_t>(random_.below(4))];
   slowness_ = random_.between(2s, 20s);
