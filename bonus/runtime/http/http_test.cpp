@@ -313,7 +313,11 @@ TEST_F(HttpTest, StreamsAHundredMegabytesBothWaysInBoundedMemory) {
     EXPECT_EQ(result.check.at, kHuge);
     EXPECT_TRUE(result.check.good);
   }
+#if !__has_feature(address_sanitizer)  // it keeps freed memory in quarantine
   EXPECT_LT(peak_kib() - before, 24 << 10) << "the body was buffered somewhere";
+#else
+  EXPECT_LT(peak_kib() - before, 512 << 10);
+#endif
 }
 
 Task<> misbehaving(Exchange& exchange) {
