@@ -1,5 +1,5 @@
-// bonus-abi: prints the ABI of the system contracts as this build has it, as JSON. Compared with the .sol interfaces by
-// contracts/check_abi.mjs.
+// bonus-abi: prints the ABI and the storage layout of the system contracts as this build has them, as JSON. Compared
+// with the .sol interfaces and the listings of docs/formats/market_storage.md by contracts/check_abi.mjs.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -7,6 +7,7 @@
 
 #include "bonus/chain/api/host.hpp"
 #include "bonus/chain/api/market_abi.hpp"
+#include "bonus/chain/contracts/layout_table.hpp"
 
 namespace {
 
@@ -45,6 +46,20 @@ int main() {
   for (const auto& info : bonus::chain::market::events()) {
     out += fmt::format(R"({}{{"contract":"{}","signature":"{}","topic":"{}","indexed":{}}})", comma,
                        name_of(info.contract), info.signature, bonus::to_hex(info.topic), info.indexed);
+    comma = ",\n";
+  }
+  out += "],\n\"layout\":[";
+  comma = {};
+  for (const auto& entry : bonus::chain::contracts::layout_table()) {
+    out += fmt::format(R"({}{{"contract":"{}","name":"{}","slot":{},"offset":{},"bytes":{}}})", comma, entry.contract,
+                       entry.name, entry.slot, entry.offset, entry.bytes);
+    comma = ",\n";
+  }
+  out += "],\n\"sizes\":[";
+  comma = {};
+  for (const auto& entry : bonus::chain::contracts::layout_sizes()) {
+    out +=
+        fmt::format(R"({}{{"contract":"{}","name":"{}","words":{}}})", comma, entry.contract, entry.name, entry.words);
     comma = ",\n";
   }
   out += "]}\n";

@@ -1,5 +1,6 @@
 // Compiles the .sol interfaces with solc and compares every selector, output, mutability and event topic with the table of
-// the C++ node (the output of `bonus-abi`). Usage: node check_abi.mjs PATH/TO/bonus-abi. Exit 0: equal; 1: every
+// the C++ node (the output of `bonus-abi`), and the storage layout of the listings in docs/formats/market_storage.md with the
+// fields that the C++ uses. Usage: node check_abi.mjs PATH/TO/bonus-abi. Exit 0: equal; 1: every
 // difference is printed; 2: the check could not run.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -96,8 +97,52 @@ for (const [key, value] of wanted) {
   else if (found.get(key) !== value) report(`${key}\n  .sol: ${value}\n  C++:  ${found.get(key)}`);
 }
 for (const key of found.keys()) if (!wanted.has(key)) report(`not in the .sol files: ${key}`);
+
+// Storage: solc's layout of the listings, by "Contract.Struct.member" and "Contract.variable".
+const page = readFileSync(join(folder, '..', '..', 'docs', 'formats', 'market_storage.md'), 'utf8');
+const listings = {};
+for (const match of page.matchAll(/```solidity\n([\s\S]*?)```/g)) listings[`Listing${Object.keys(listings).length}.sol`] = { content: match[1] };
+const layouts = JSON.parse(solc.compile(JSON.stringify({
+  language: 'Solidity',
+  sources: listings,
+  settings: { outputSelection: { '*': { '*': ['storageLayout'] } } },
+})));
+for (const error of (layouts.errors ?? []).filter((entry) => entry.severity === 'error')) report(error.formattedMessage);
+const places = new Map();
+const sizes = new Map();
+for (const file of Object.values(layouts.contracts ?? {})) {
+  for (const [contract, compiled] of Object.entries(file)) {
+    const { storage, types } = compiled.storageLayout;
+    const bytes = (type) => (types[type].encoding === 'inplace' && !types[type].members && !types[type].base ? Number(types[type].numberOfBytes) : 0);
+    for (const entry of storage) put(places, `${contract}.${entry.label}`, { ...entry, bytes: bytes(entry.type) });
+    for (const type of Object.values(types)) {
+      if (!type.members) continue;
+      const name = type.label.replace(/^struct .*\./, '');
+      put(sizes, `${contract}.${name}`, Number(type.numberOfBytes) / 32);
+      for (const member of type.members) put(places, `${contract}.${name}.${member.label}`, { ...member, bytes: bytes(member.type) });
+    }
+  }
+}
+const used = new Set();
+for (const entry of table.layout) {
+  const key = `${entry.contract}.${entry.name}`;
+  used.add(key);
+  const place = places.get(key);
+  if (!place) report(`not in the listings: ${key}`);
+  else if (Number(place.slot) !== entry.slot || place.offset !== entry.offset || (entry.bytes !== 0 && place.bytes !== entry.bytes)) {
+    report(`${key}\n  listing: word ${place.slot}, byte ${place.offset}, ${place.bytes} bytes\n  C++:     word ${entry.slot}, byte ${entry.offset}, ${entry.bytes} bytes`);
+  }
+}
+// Timer and Due are encoded by the code that owns them.
+for (const key of places.keys()) {
+  if (!used.has(key) && !/\.(Timer|Due)\./.test(key)) report(`only in the listings: ${key}`);
+}
+for (const entry of table.sizes) {
+  if (sizes.get(`${entry.contract}.${entry.name}`) !== entry.words) report(`size of ${entry.contract}.${entry.name}`);
+}
+
 if (differences > 0) {
   console.error(`${differences} difference(s)`);
   process.exit(1);
 }
-console.log(`ABI matches: ${table.functions.length} functions, ${table.events.length} events (solc ${solc.version()})`);
+console.log(`ABI matches: ${table.functions.length} functions, ${table.events.length} events; storage matches: ${table.layout.length} fields (solc ${solc.version()})`);
