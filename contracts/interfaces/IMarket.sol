@@ -99,7 +99,7 @@ interface IMarket {
         uint32 matching;
         uint128 expectedPricePerSecond; // mean over the draw weights; 0 when nothing matches
         string dimension;       // "", "offers", "cpu", "memory", "disk", "region", "tier", "runtime", "price", "operators", "deposit"
-        uint256 asked;
+        uint256 asked;          // a region is its text as bytes32
         uint256 best;           // smallest change that would match: this value instead of `asked`
         string advice;          // one sentence
     }
@@ -121,6 +121,7 @@ interface IMarket {
     function createOffer(OfferSpec calldata spec) external returns (uint256 offerId);
     function updateOffer(uint256 offerId, OfferSpec calldata spec) external;
     function closeOffer(uint256 offerId) external;
+    /// Money flows from the first call; a later one, while running, replaces the endpoint (a restarted container).
     function leaseStarted(uint256 leaseId, bytes calldata endpoint) external;
     /// reason: WorkerLeft, ImageFailed, HealthFailed or WorkloadExited.
     function leaseEnded(uint256 leaseId, EndReason reason, string calldata detail) external;
@@ -154,5 +155,6 @@ interface IMarket {
     function offersOf(address worker) external view returns (Offer[] memory);
     /// What a running lease has accrued to now but not yet been paid, after the split.
     function accrued(uint256 leaseId) external view returns (uint256 worker, uint256 developer, uint256 foundation);
+    /// Until the escrow is used up. While nothing runs: how long it would last for what starts or waits, at the highest price.
     function secondsLeft(uint256 orderId) external view returns (uint64);
 }

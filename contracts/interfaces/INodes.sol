@@ -27,13 +27,14 @@ interface INodes {
     /// signature: Ed25519 by nodeKey over keccak256("bonus/register/v1" || uint256(chainid) || account). msg.value is the bond.
     function register(bytes32 nodeKey, bytes calldata signature, uint8 tier, string calldata region, string calldata endpoint) external payable;
     function update(uint8 tier, string calldata region, string calldata endpoint) external;
+    /// Also ends a suspension: offers of a failed worker count again from here on.
     function heartbeat() external;
     /// Returns the bond; reverts while the node has leases or active offers.
     function leave() external;
     function nodeOf(address account) external view returns (Node memory);
     function accountOf(bytes32 nodeId) external view returns (address);
     function count() external view returns (uint256);
-    /// In registration order; at most 256 a call.
+    /// Nodes that are registered now, in the order of their first registration; at most 256 a call.
     function list(uint256 from, uint256 limit) external view returns (Node[] memory);
     function registrationDigest(address account) external view returns (bytes32);
 }
