@@ -81,7 +81,12 @@ int App::run(std::vector<std::string> arguments) {
       where = where->get_subcommands().back();
       path += " " + where->get_name();
     }
-    console.error({ErrorCode::kInvalid, fmt::format("{} (see: {} --help)", problem.what(), path)});
+    std::string what = problem.what();
+    const auto unknown = where->remaining();
+    if (dynamic_cast<const CLI::RequiredError*>(&problem) != nullptr && !unknown.empty() &&
+        !unknown.front().starts_with('-'))
+      what = fmt::format("there is no command \"{}\"", printable(unknown.front()));
+    console.error({ErrorCode::kInvalid, fmt::format("{} (see: {} --help)", what, path)});
     return kExitUsage;
   } catch (const std::exception& problem) {
     return report({ErrorCode::kInternal, problem.what()});
