@@ -36,7 +36,7 @@ struct Timing {
 struct Config {
   std::uint64_t chain_id = 0;
   std::uint64_t epoch = 0;
-  std::vector<Ed25519PublicKey> validators;            ///< In registration order; the order within a cycle is drawn from the seed.
+  std::vector<Ed25519PublicKey> validators;            ///< At most 1024, in registration order; the order within a cycle is drawn from the seed.
   std::optional<std::size_t> self;                     ///< Nothing: follow only.
   std::optional<crypto::Ed25519KeyPair> key;           ///< Set iff self is.
   Timing timing;
@@ -64,7 +64,7 @@ struct CommitCert {
 struct Persist { Bytes record; Bytes signer_state; };
 struct Broadcast { Bytes message; };                    ///< To all other validators; the core delivers to itself.
 struct Send { std::size_t to = 0; Bytes message; };
-/// Block `hash` is final. The shell executes and stores body + cert durably, then calls `advance`.
+/// Block `hash` is final. Given again after a restart whose chain misses it. The shell executes and stores body + cert durably, then calls `advance`.
 struct Decided { std::uint64_t height = 0; Hash32 hash; Bytes body; CommitCert cert; };
 /// A peer showed that it is ahead: fetch blocks from `from` on (by the sync module), then call `advance`.
 struct Behind { std::size_t peer = 0; std::uint64_t from = 0; };

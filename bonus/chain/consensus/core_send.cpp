@@ -36,7 +36,7 @@ void Impl::retransmit() {
     if (!round.own_propose.empty()) broadcast(round.own_propose);
     if (!round.own_vote.empty()) broadcast(round.own_vote);
     if (!round.own_commit.empty()) {
-      broadcast(encode(CommitRequest{*round.cert}));
+      if (round.cert) broadcast(encode(CommitRequest{*round.cert}));
       broadcast(round.own_commit);
     }
   }
