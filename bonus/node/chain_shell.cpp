@@ -338,6 +338,7 @@ void ChainShell::Impl::publish_status() {
   fresh.height = parts.ledger.head().number;
   fresh.bookkeeper = core.has_value();
   fresh.syncing = sync != nullptr && sync->syncing();
+  fresh.sync_target = sync != nullptr ? sync->target() : 0;
   if (core) {
     const auto inner = core->status();
     fresh.round = inner.round;

@@ -41,8 +41,9 @@ struct ChainStatus {
   bool bookkeeper = false;
   bool muted = false;                  ///< A bookkeeper that may not sign at this height (its WAL is behind).
   std::optional<std::size_t> primary;  ///< Index of the bookkeeper whose turn it is.
-  bool syncing = false;
-  std::string halted;  ///< Why the chain stopped here; empty while it goes on.
+  bool syncing = false;                ///< A peer is ahead.
+  std::uint64_t sync_target = 0;       ///< The highest head that a peer claims.
+  std::string halted;                  ///< Why the chain stopped here; empty while it goes on.
 };
 
 /// Public functions may be called from any thread.

@@ -236,6 +236,11 @@ void ChainSync::head_moved() {
       parts.transport.notify(peer.id, kStatusService, status);
 }
 
-bool ChainSync::syncing() const { return impl_->core.progress().syncing(); }
+std::uint64_t ChainSync::target() const { return impl_->core.progress().target; }
+bool ChainSync::syncing() const {
+  // Peers are ahead by one for a moment at every block.
+  const auto progress = impl_->core.progress();
+  return progress.target > progress.head + 1;
+}
 
 }  // namespace bonus::node

@@ -42,6 +42,7 @@ class ChainSync {
   /// The head moved: tells peers that do not take part in consensus.
   void head_moved();
   [[nodiscard]] bool syncing() const;
+  [[nodiscard]] std::uint64_t target() const;  ///< The highest head that a peer claims.
 
  private:
   struct Impl;

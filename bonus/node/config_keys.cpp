@@ -75,7 +75,7 @@ constexpr std::array kKeys{
     Key{"rpc", "listen", "host:port", R"("127.0.0.1:8545")", kNone, "Ethereum JSON-RPC. Empty: off.",
         [](C& c, const V& v) { return set_listen(c.config.rpc.listen, "rpc.listen", v); }},
     Key{"rpc", "cors", "text", R"("*")", kNone, "Access-Control-Allow-Origin of web pages that may call. Empty: none.",
-        [](C& c, const V& v) { return set_text(c.config.rpc.cors, v); }},
+        [](C& c, const V& v) { return set_origin(c.config.rpc.cors, v); }},
     Key{"rpc", "hosts", "list", "[]", R"(["node.example"])",
         "Names accepted in the Host header (against DNS rebinding) besides addresses and localhost; [\"*\"]: any.",
         [](C& c, const V& v) { return set_list(c.config.rpc.hosts, v); }},

@@ -20,6 +20,14 @@ Result<> set_text(std::string& out, const Value& value) {
   TRY_ASSIGN(out, text_of(value));
   return {};
 }
+Result<> set_origin(std::string& out, const Value& value) {
+  if (!std::holds_alternative<Value::List>(value.v)) return set_text(out, value);
+  std::vector<std::string> origins;
+  if (auto set = set_list(origins, value); !set) return set;
+  if (origins.size() > 1) return fail(ErrorCode::kInvalid, "one origin, or \"*\" for all");
+  out = origins.empty() ? "" : origins.front();
+  return {};
+}
 Result<> set_bool(bool& out, const Value& value) {
   const auto* flag = std::get_if<bool>(&value.v);
   if (flag == nullptr) return fail(ErrorCode::kInvalid, "expected true or false");

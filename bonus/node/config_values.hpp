@@ -7,6 +7,8 @@ namespace bonus::node::config_internal {
 
 [[nodiscard]] Result<std::string> text_of(const Value& value);
 [[nodiscard]] Result<> set_text(std::string& out, const Value& value);
+/// A text, or a list of at most one.
+[[nodiscard]] Result<> set_origin(std::string& out, const Value& value);
 [[nodiscard]] Result<> set_bool(bool& out, const Value& value);
 [[nodiscard]] Result<> set_path(std::string& out, const Context& context, const Value& value);
 [[nodiscard]] Result<> set_number(std::uint64_t& out, const Value& value, std::uint64_t low, std::uint64_t high);

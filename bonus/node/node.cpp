@@ -1,0 +1,322 @@
+// Starting and stopping a node.
+#include "bonus/node/node.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <condition_variable>
+#include <filesystem>
+
+#include "bonus/base/log.hpp"
+#include "bonus/chain/contracts/registry.hpp"
+#include "bonus/chain/mempool/mempool.hpp"
+#include "bonus/chain/state/ledger.hpp"
+#include "bonus/node/node_impl.hpp"
+#include "bonus/node/version.hpp"
+#include "bonus/storage/blob/rocks_blob_store.hpp"
+
+namespace bonus::node {
+
+using runtime::Task;
+
+namespace {
+
+constexpr Duration kHousekeeping = std::chrono::seconds(3);
+constexpr std::size_t kMaxGenesisBytes = 16 << 20;
+
+Result<chain::Genesis> load_genesis(const std::string& path) {
+  auto raw = runtime::system_disk().read_file(path, kMaxGenesisBytes);
+  if (!raw) return fail(std::move(raw).error().wrap("node.genesis"));
+  auto genesis = chain::Genesis::from_json(as_text(*raw));
+  if (!genesis) return fail(std::move(genesis).error().wrap(path));
+  return genesis;
+}
+
+/// Ends the process when stop() takes too long: RocksDB, WAL and shims all survive that.
+class Watchdog {
+ public:
+  explicit Watchdog(Duration limit)
+      : thread_([this, limit] {
+          std::unique_lock guard(mutex_);
+          if (done_.wait_for(guard, limit, [this] { return finished_; })) return;
+          log::error("node", "stop_hangs",
+                     {{"seconds", std::chrono::duration_cast<std::chrono::seconds>(limit).count()}});
+          std::_Exit(1);
+        }) {}
+  ~Watchdog() {
+    {
+      const std::scoped_lock guard(mutex_);
+      finished_ = true;
+    }
+    done_.notify_all();
+    thread_.join();
+  }
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable done_;
+  bool finished_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+FolderLock::~FolderLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<> FolderLock::take(const std::string& folder) {
+  const std::string path = folder + "/LOCK";
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd_ < 0) return fail(ErrorCode::kIo, fmt::format("{}: {}", path, std::strerror(errno)));
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
+    return fail(ErrorCode::kConflict, fmt::format("another bonusd runs on {} (node.data_dir)", folder));
+  return {};
+}
+
+Loop::Loop(int threads) : io_(threads), guard_(boost::asio::make_work_guard(io_)) {
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { io_.run(); });
+}
+Loop::~Loop() { stop(); }
+void Loop::stop() {
+  guard_.reset();
+  io_.stop();
+  for (auto& thread : threads_)
+    if (thread.joinable()) thread.join();
+}
+
+std::string Node::Impl::advertised() const {
+  if (!config.net.advertise.empty()) return config.net.advertise;
+  for (const auto& bookkeeper : genesis.bookkeepers)
+    if (bookkeeper.key == identity.node_key.public_key()) return bookkeeper.endpoint;
+  ListenAddress own = config.net.listen;
+  own.port = transport->port();
+  return own.to_string();
+}
+
+Result<> Node::Impl::open_stores() {
+  chain::state::LedgerOptions options;
+  auto opened = chain::state::open_ledger(path("ledger"), genesis, chain::contracts::system_contracts(), options);
+  if (!opened) return fail(std::move(opened).error().wrap("the ledger in " + path("ledger")));
+  ledger = *std::move(opened);
+  chain::mempool::MempoolLimits limits;
+  limits.transactions = config.mempool.max_transactions;
+  limits.bytes = config.mempool.max_bytes;
+  limits.executable_per_sender = config.mempool.max_per_sender;
+  mempool = chain::mempool::make_mempool(*ledger, chain::contracts::system_contracts(), limits);
+  views = std::make_unique<MarketViews>(*ledger);
+  storage::BlobStoreOptions blob_options;
+  blob_options.quota_bytes = config.storage.quota_bytes;
+  auto store = storage::open_blob_store(config.storage.path, blob_options);
+  if (!store) return fail(std::move(store).error().wrap("the blob store in " + config.storage.path));
+  blobs = *std::move(store);
+  auto table = RouteTable::open(disk, path("routes.log"));
+  if (!table) return fail(std::move(table).error());
+  routes = *std::move(table);
+  return {};
+}
+
+Result<> Node::Impl::open_network() {
+  net::tls::TransportOptions options;
+  options.listen = config.net.listen.to_string();
+  auto made = net::tls::make_transport(io.executor(), identity.node_key, options);
+  if (!made) return fail(std::move(made).error().wrap("net.listen"));
+  transport = *std::move(made);
+  gossip = std::make_unique<TxGossip>(*transport, *mempool, metrics);
+  serve_blobs(*transport, *blobs, pool, metrics);
+  blob_peers = make_blob_peers(*transport);
+  compute::oci::ImageSourceOptions image_options;
+  image_options.partial_dir = path("partial");
+  std::error_code error;
+  std::filesystem::create_directories(image_options.partial_dir, error);
+  images = std::make_unique<compute::oci::OciImageSource>(*blobs, *blob_peers, pool, image_options);
+  return {};
+}
+
+Result<> Node::Impl::open_chain() {
+  chain::consensus::Timing timing;
+  timing.d0 = std::chrono::milliseconds(config.consensus.message_delay_ms);
+  timing.build = std::chrono::milliseconds(config.consensus.build_ms);
+  timing.execute = std::chrono::milliseconds(config.consensus.execute_ms);
+  ChainParts parts{chain_io.executor(), clock,  runtime::system_random(), disk, pool, *ledger, *mempool,
+                   *transport,          metrics};
+  ChainOptions options{config.node.data_dir, config.node.bookkeeper ? &identity.node_key : nullptr, timing};
+  auto opened = ChainShell::open(parts, options);
+  if (!opened) return fail(std::move(opened).error().wrap("the role \"bookkeeper\""));
+  chain = *std::move(opened);
+  mempool->on_added([this](const chain::TransactionPtr& tx) {
+    gossip->announce(tx);
+    chain->work_arrived();
+  });
+  return {};
+}
+
+Result<> Node::Impl::open_worker() {
+  compute::vm::VmOptions options;
+  options.state_directory = config.vm.state_dir;
+  options.shim_path = config.vm.shim;
+  options.runtime_path = config.vm.runc;
+  options.max_containers = config.vm.max_containers;
+  options.layer_cache_bytes = config.vm.layer_cache_bytes;
+  options.log_file_bytes = config.vm.log_bytes;
+  options.log_files = static_cast<unsigned>(config.vm.log_files);
+  options.log_retention = std::chrono::seconds(config.vm.log_retention_s);
+  auto opened = compute::vm::ContainerService::open(io.executor(), pool, clock, *images, options);
+  if (!opened) return fail(std::move(opened).error().wrap("the role \"worker\""));
+  containers = *std::move(opened);
+  lease_host = std::make_unique<LeaseHost>(*containers, *views, clock, identity.id);
+  lease_host->serve(*transport);
+  return {};
+}
+
+Result<> Node::Impl::start_worker() {
+  TRY_ASSIGN(const auto capacity, offered_resources(config));
+  const auto agent = agent_config(config, identity, genesis, capacity, advertised());
+  WorkerParts parts{io.executor(), clock, disk, *ledger, *mempool, *containers, *images, metrics};
+  worker = std::make_unique<Worker>(parts, agent, identity.account_key, config.node.data_dir,
+                                    std::chrono::seconds(config.worker.start_timeout_s));
+  worker->start();
+  worker_started = true;
+  return {};
+}
+
+void Node::Impl::add_peers() {
+  const auto add = [&](const Ed25519PublicKey& key, const std::string& endpoint) {
+    const net::Peer peer{crypto::node_id(key), key, endpoint};
+    if (peer.id == identity.id) return;
+    if (auto added = transport->set_peer(peer); !added)
+      log::warn("node", "peer_not_added", {{"endpoint", endpoint}, {"error", added.error().message}});
+  };
+  for (const auto& bookkeeper : genesis.bookkeepers) add(bookkeeper.key, bookkeeper.endpoint);
+  for (const auto& peer : config.net.peers) add(peer.key, peer.endpoint);
+}
+
+void Node::Impl::refresh_peers() {
+  const auto nodes = views->nodes(views->head());
+  if (!nodes) return;
+  std::map<NodeId, std::string> known;
+  for (const auto& peer : transport->peers()) known[peer.id] = peer.endpoint;
+  for (const auto& entry : *nodes) {
+    if (!entry.active || entry.endpoint.empty() || entry.node_id == identity.id) continue;
+    const auto found = known.find(entry.node_id);
+    if (found != known.end() && found->second == entry.endpoint) continue;
+    const net::Peer peer{entry.node_id, entry.node_key, entry.endpoint};
+    if (auto added = transport->set_peer(peer); !added)
+      log::debug("node", "peer_not_added", {{"endpoint", entry.endpoint}, {"error", added.error().message}});
+  }
+}
+
+Task<> Node::Impl::housekeeping() {
+  while (true) {
+    auto pause = runtime::sleep_for(kHousekeeping);
+    if (!co_await std::move(pause)) co_return;
+    refresh_peers();
+    gossip->repeat(*ledger);
+    auto sweeping = publisher->sweep();
+    co_await std::move(sweeping);
+  }
+}
+
+Result<> Node::Impl::open(std::function<void(Error)> on_halt) {
+  started = clock.now();
+  std::error_code error;
+  std::filesystem::create_directories(config.node.data_dir, error);
+  if (error) return fail(ErrorCode::kIo, fmt::format("node.data_dir {}: {}", config.node.data_dir, error.message()));
+  if (auto taken = lock.take(config.node.data_dir); !taken) return taken;
+  std::filesystem::remove(path("endpoints.json"), error);  // of an earlier run
+  if (auto done = open_stores(); !done) return done;
+  if (auto done = open_network(); !done) return done;
+  if (auto done = open_chain(); !done) return done;
+  if (config.node.worker) {
+    if (auto done = open_worker(); !done) return done;
+  }
+  lease_client = std::make_unique<LeaseClient>(*transport, lease_host.get());
+  directory = std::make_unique<LeaseDirectory>(*views, *routes, *lease_client, clock);
+  publisher = std::make_unique<Publisher>(io.executor(), *routes, *directory, *views, metrics);
+  add_peers();
+  if (auto done = transport->start(); !done) return fail(std::move(done).error().wrap("net.listen"));
+  opened_network = true;
+  {
+    const std::scoped_lock guard(mutex);
+    urls.net = advertised();
+  }
+  if (auto done = open_http(); !done) return done;
+  chain->start(std::move(on_halt));
+  if (config.node.worker) {
+    if (auto done = start_worker(); !done) return done;
+  }
+  publisher->start();
+  tasks = std::make_unique<runtime::TaskGroup>(io.executor());
+  tasks->spawn("housekeeping", housekeeping());
+  return write_endpoints();
+}
+
+Task<> Node::Impl::close_services() {
+  for (const auto& server : servers) {
+    auto joining = server->join();
+    co_await std::move(joining);
+  }
+  if (publisher) {
+    auto closing = publisher->stop();
+    co_await std::move(closing);
+  }
+  if (tasks) {
+    auto joining = tasks->join();
+    co_await std::move(joining);
+  }
+  if (containers) {
+    auto closing = containers->shutdown();
+    co_await std::move(closing);
+  }
+}
+
+void Node::Impl::stop() {
+  if (stopped) return;
+  stopped = true;
+  const Watchdog watchdog(kStopLimit);
+  std::error_code ignored;
+  std::filesystem::remove(path("endpoints.json"), ignored);
+  for (const auto& server : servers) server->stop();
+  if (tasks) tasks->stop();
+  if (worker) worker->stop();
+  auto closing = close_services();
+  boost::asio::co_spawn(io.executor(), std::move(closing), boost::asio::use_future).wait();
+  if (opened_network) transport->stop();
+  if (chain) chain->stop();
+  io.stop();
+  chain_io.stop();
+  log::info("node", "stopped", {{"id", to_hex(identity.id.view()).substr(0, 8)}});
+}
+
+Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Node::~Node() { stop(); }
+void Node::stop() {
+  if (impl_) impl_->stop();
+}
+
+Endpoints Node::endpoints() const {
+  const std::scoped_lock guard(impl_->mutex);
+  Endpoints out = impl_->urls;
+  return out;
+}
+
+Result<std::unique_ptr<Node>> Node::start(const Config& config, std::function<void(Error)> on_halt) {
+  TRY_ASSIGN(auto genesis, load_genesis(config.node.genesis));
+  TRY_ASSIGN(auto identity, load_identity(config.node, runtime::system_disk(), true));
+  log::info("node", "starting",
+            {{"version", kVersion},
+             {"id", to_hex(identity.id.view())},
+             {"account", crypto::to_checksum(identity.account)},
+             {"chain", genesis.chain_id}});
+  std::unique_ptr<Node> node(new Node(std::make_unique<Impl>(config, std::move(identity), std::move(genesis))));
+  if (auto opened = node->impl_->open(std::move(on_halt)); !opened) return fail(std::move(opened).error());
+  return node;
+}
+
+}  // namespace bonus::node

@@ -1,0 +1,35 @@
+// A whole node: opens everything in order, runs until it is told to stop, closes everything in reverse order.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "bonus/node/config.hpp"
+#include "bonus/node/local_api.hpp"
+
+namespace bonus::node {
+
+/// The longest that stop() takes; then the process ends without waiting for what hangs.
+inline constexpr Duration kStopLimit = std::chrono::seconds(10);
+
+class Node {
+ public:
+  /// Blocking. Errors name the configuration key or file to look at. `on_halt` is called (from another thread) when the
+  /// chain cannot go on.
+  [[nodiscard]] static Result<std::unique_ptr<Node>> start(const Config& config, std::function<void(Error)> on_halt);
+  /// Stops.
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// Containers go on running and are adopted by the next start. Blocking; not from a thread of the node.
+  void stop();
+  [[nodiscard]] Endpoints endpoints() const;
+
+ private:
+  struct Impl;
+  explicit Node(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bonus::node
