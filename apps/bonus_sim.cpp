@@ -92,8 +92,12 @@ int main(int argc, char** argv) {
                                                   {"nojustification", Mutation::kNoJustification},
                                                   {"commit-after-roundchange", Mutation::kCommitAfterRoundChange},
                                                   {"small-quorum", Mutation::kSmallQuorum}};
-  consensus->add_option("--mutate", arguments.setup.mutation, "Break one rule in every honest node, to see it fork")
-      ->transform(CLI::CheckedTransformer(mutations));
+  std::string mutation = "none";
+  std::vector<std::string> names;
+  for (const auto& [name, _] : mutations) names.push_back(name);
+  consensus->add_option("--mutate", mutation, "Break one rule in every honest node, to see it fork")
+      ->check(CLI::IsMember(names))
+      ->capture_default_str();
   consensus->add_flag("--ed25519", arguments.setup.ed25519, "Real signatures instead of a keyed hash (slower)");
   consensus->add_flag("--json", arguments.json, "One JSON object on standard output");
   consensus->footer(
@@ -103,6 +107,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
+  arguments.setup.mutation = mutations.at(mutation);
   if (arguments.setup.byzantine >= arguments.setup.nodes) {
     fmt::print(stderr, "--byzantine must be smaller than --nodes: somebody has to be honest\n");
     return 2;
