@@ -123,7 +123,7 @@ void ContainerService::Impl::notify(const ContainerStatus& status) {
     return;
   }
   auto tell = [call = listener, status] { call(status); };
-  net::post(executor, std::move(tell));
+  net::post(teller, std::move(tell));
 }
 
 runtime::Task<Result<>> ContainerService::Impl::logs(Self self, std::string id, LogQuery query,

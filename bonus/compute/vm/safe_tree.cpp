@@ -10,20 +10,21 @@
 #include <array>
 
 namespace bonus::compute::vm {
+
+std::string shown_path(std::string_view path) {
+  std::string out;
+  for (const char c : path.substr(0, 120)) out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c);
+  return "'" + out + (path.size() > 120 ? "...'" : "'");
+}
+
 namespace {
 
 constexpr std::size_t kMaxPathBytes = 4096;
 constexpr std::size_t kMaxNameBytes = 255;
 constexpr std::size_t kMaxDepth = 256;
 
-std::string shown(std::string_view path) {
-  std::string out;
-  for (const char c : path.substr(0, 120))
-    out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c);  // it is a stranger's text in our log
-  return "'" + out + (path.size() > 120 ? "...'" : "'");
-}
 std::unexpected<Error> refuse(std::string_view path, std::string_view why) {
-  return fail(ErrorCode::kInvalid, fmt::format("entry {}: {}", shown(path), why));
+  return fail(ErrorCode::kInvalid, fmt::format("entry {}: {}", shown_path(path), why));
 }
 
 Result<std::vector<std::string>> split(std::string_view path) {
@@ -82,16 +83,16 @@ Result<Fd> SafeTree::walk(const std::vector<std::string>& parts, bool create) co
     constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     Fd next(::openat(at.get(), part.c_str(), kFlags));
     if (!next && errno == ENOENT && create) {
-      if (::mkdirat(at.get(), part.c_str(), 0755) != 0) return fail(os_error("making the folder", shown(part)));
+      if (::mkdirat(at.get(), part.c_str(), 0755) != 0) return fail(os_error("making the folder", shown_path(part)));
       next = Fd(::openat(at.get(), part.c_str(), kFlags));
     }
     if (!next && (errno == ENOTDIR || errno == ELOOP)) {
       struct stat info{};
       const bool link = ::fstatat(at.get(), part.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode);
-      return fail(ErrorCode::kInvalid, fmt::format("{} is {}, a path must not go through it", shown(part),
+      return fail(ErrorCode::kInvalid, fmt::format("{} is {}, a path must not go through it", shown_path(part),
                                                    link ? "a symbolic link" : "not a folder"));
     }
-    if (!next) return fail(os_error("opening the folder", shown(part)));
+    if (!next) return fail(os_error("opening the folder", shown_path(part)));
     at = std::move(next);
   }
   return at;
@@ -105,7 +106,7 @@ Result<SafeTree::Place> SafeTree::locate(std::string_view path, bool create) {
   if (parts.empty()) return Place{root_.get(), std::move(name)};
   if (!parent_ || parts != parent_parts_) {
     auto found = walk(parts, create);
-    if (!found) return fail(std::move(found).error().wrap("entry " + shown(path)));
+    if (!found) return fail(std::move(found).error().wrap("entry " + shown_path(path)));
     parent_ = std::move(*found);
     parent_parts_ = std::move(parts);
   }
@@ -118,7 +119,7 @@ Result<> SafeTree::clear(const Place& place, std::string_view path) {
   struct stat info{};
   if (::fstatat(place.parent, place.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return {};
-    return fail(os_error("looking at", shown(path)));
+    return fail(os_error("looking at", shown_path(path)));
   }
   if (S_ISDIR(info.st_mode)) {
     if (::unlinkat(place.parent, place.name.c_str(), AT_REMOVEDIR) != 0)
@@ -130,7 +131,7 @@ Result<> SafeTree::clear(const Place& place, std::string_view path) {
     }
     return {};
   }
-  if (::unlinkat(place.parent, place.name.c_str(), 0) != 0) return fail(os_error("replacing", shown(path)));
+  if (::unlinkat(place.parent, place.name.c_str(), 0) != 0) return fail(os_error("replacing", shown_path(path)));
   return {};
 }
 
@@ -143,12 +144,12 @@ Result<> SafeTree::directory(std::string_view path, const FileMeta& meta) {
     hides_lower = is_whiteout(info);
     TRY(clear(place, path));
   }
-  if (::mkdirat(place.parent, name, 0755) != 0 && errno != EEXIST) return fail(os_error("making", shown(path)));
+  if (::mkdirat(place.parent, name, 0755) != 0 && errno != EEXIST) return fail(os_error("making", shown_path(path)));
   const Fd fd(::openat(place.parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) return fail(os_error("opening", shown(path)));
-  if (auto done = apply(fd.get(), meta); !done) return fail(std::move(done).error().wrap("entry " + shown(path)));
+  if (!fd) return fail(os_error("opening", shown_path(path)));
+  if (auto done = apply(fd.get(), meta); !done) return fail(std::move(done).error().wrap("entry " + shown_path(path)));
   if (hides_lower && ::fsetxattr(fd.get(), "trusted.overlay.opaque", "y", 1, 0) != 0)
-    return fail(os_error("marking as opaque", shown(path)));
+    return fail(os_error("marking as opaque", shown_path(path)));
   folder_times_.emplace_back(std::string(path), meta.mtime);
   return {};
 }
@@ -157,7 +158,7 @@ Result<Fd> SafeTree::create_file(std::string_view path) {
   TRY_ASSIGN(const Place place, locate(path, true));
   TRY(clear(place, path));
   Fd fd(::openat(place.parent, place.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd) return fail(os_error("creating", shown(path)));
+  if (!fd) return fail(os_error("creating", shown_path(path)));
   return fd;
 }
 
@@ -167,7 +168,8 @@ Result<> SafeTree::symlink(std::string_view path, const std::string& target, con
   if (target.empty() || target.size() >= kMaxPathBytes) return refuse(path, "the link's target is empty or too long");
   TRY_ASSIGN(const Place place, locate(path, true));
   TRY(clear(place, path));
-  if (::symlinkat(target.c_str(), place.parent, place.name.c_str()) != 0) return fail(os_error("linking", shown(path)));
+  if (::symlinkat(target.c_str(), place.parent, place.name.c_str()) != 0)
+    return fail(os_error("linking", shown_path(path)));
   return apply_at(place.parent, place.name, meta);
 }
 
@@ -179,12 +181,12 @@ Result<> SafeTree::hard_link(std::string_view path, std::string_view target) {
   auto folder = walk(parts, false);
   if (!folder) {
     if (folder.error().code == ErrorCode::kNotFound)
-      return refuse(path, fmt::format("links to {}, which the layer does not have", shown(target)));
-    return fail(std::move(folder).error().wrap("entry " + shown(path) + ": its target"));
+      return refuse(path, fmt::format("links to {}, which the layer does not have", shown_path(target)));
+    return fail(std::move(folder).error().wrap("entry " + shown_path(path) + ": its target"));
   }
   struct stat info{};
   if (::fstatat(folder->get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
-    return refuse(path, fmt::format("links to {}, which the layer does not have", shown(target)));
+    return refuse(path, fmt::format("links to {}, which the layer does not have", shown_path(target)));
   if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) return refuse(path, "links to something that is not a file");
   TRY_ASSIGN(const Place place, locate(path, true));
   struct stat present{};
@@ -193,18 +195,19 @@ Result<> SafeTree::hard_link(std::string_view path, std::string_view target) {
     return {};  // the same file already; removing it first could remove the target
   TRY(clear(place, path));
   if (::linkat(folder->get(), name.c_str(), place.parent, place.name.c_str(), 0) != 0)
-    return fail(os_error("linking", shown(path)));
+    return fail(os_error("linking", shown_path(path)));
   return {};
 }
 
 Result<> SafeTree::fifo(std::string_view path, const FileMeta& meta) {
   TRY_ASSIGN(const Place place, locate(path, true));
   TRY(clear(place, path));
-  if (::mkfifoat(place.parent, place.name.c_str(), 0600) != 0) return fail(os_error("making the fifo", shown(path)));
+  if (::mkfifoat(place.parent, place.name.c_str(), 0600) != 0)
+    return fail(os_error("making the fifo", shown_path(path)));
   TRY(apply_at(place.parent, place.name, meta));
   // Nobody else writes here: the fifo made above is still the one of that name.
   if (::fchmodat(place.parent, place.name.c_str(), meta.mode & 07777, 0) != 0)
-    return fail(os_error("setting the mode of", shown(path)));
+    return fail(os_error("setting the mode of", shown_path(path)));
   return {};
 }
 
@@ -217,16 +220,16 @@ Result<> SafeTree::whiteout(std::string_view path) {
     return S_ISDIR(info.st_mode) ? opaque(path) : Result<>();
   }
   if (::mknodat(place.parent, place.name.c_str(), S_IFCHR, makedev(0, 0)) != 0)
-    return fail(os_error("making the whiteout", shown(path)));
+    return fail(os_error("making the whiteout", shown_path(path)));
   return {};
 }
 
 Result<> SafeTree::opaque(std::string_view folder) {
   TRY_ASSIGN(const auto parts, split(folder));
   auto fd = walk(parts, true);
-  if (!fd) return fail(std::move(fd).error().wrap("entry " + shown(folder)));
+  if (!fd) return fail(std::move(fd).error().wrap("entry " + shown_path(folder)));
   if (::fsetxattr(fd->get(), "trusted.overlay.opaque", "y", 1, 0) != 0)
-    return fail(os_error("marking as opaque", shown(folder)));
+    return fail(os_error("marking as opaque", shown_path(folder)));
   return {};
 }
 
@@ -236,7 +239,7 @@ Result<> SafeTree::finish() {
     auto fd = walk(parts, false);
     if (!fd) continue;  // a later entry of the same layer replaced the folder
     const std::array<timespec, 2> times{mtime, mtime};
-    if (::futimens(fd->get(), times.data()) != 0) return fail(os_error("setting the time of", shown(path)));
+    if (::futimens(fd->get(), times.data()) != 0) return fail(os_error("setting the time of", shown_path(path)));
   }
   return {};
 }

@@ -24,6 +24,9 @@ struct FileMeta {
   std::vector<std::pair<std::string, Bytes>> xattrs;
 };
 
+/// A stranger's path as it may stand in a log: shortened, control characters replaced, in quotes.
+[[nodiscard]] std::string shown_path(std::string_view path);
+
 /// For one unpacking of one layer. Not thread-safe. Paths are relative, '/'-separated; a leading "./" is allowed.
 /// kInvalid: a path or a link that leaves the tree, goes through a link, or collides with another entry.
 class SafeTree {

@@ -1,6 +1,7 @@
 // Inside ContainerService: the table of containers, its log, and the coroutines over it. Not for others.
 #pragma once
 
+#include <boost/asio/strand.hpp>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -33,7 +34,13 @@ struct ContainerService::Impl : std::enable_shared_from_this<ContainerService::I
   };
 
   Impl(runtime::Executor e, runtime::BlockingPool& p, runtime::Clock& c, ImageSource& i, VmOptions o)
-      : executor(e), pool(p), clock(c), images(i), options(std::move(o)), tasks(e) {}
+      : executor(e),
+        pool(p),
+        clock(c),
+        images(i),
+        options(std::move(o)),
+        tasks(e),
+        teller(boost::asio::make_strand(e)) {}
 
   // Blocking, once, before anything else.
   Result<> open();
@@ -91,6 +98,7 @@ struct ContainerService::Impl : std::enable_shared_from_this<ContainerService::I
   std::unique_ptr<Launcher> launcher;
   std::unique_ptr<LayerStore> layers;
   runtime::TaskGroup tasks;
+  const runtime::Executor teller;  // a strand: changes are told in their order
 
   mutable std::mutex mutex;
   std::map<std::string, Entry> entries;  // guarded by mutex, as those below

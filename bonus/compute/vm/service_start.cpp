@@ -54,6 +54,25 @@ class StartGuard {
   std::string id_;
 };
 
+// The same for stop(): the next one takes up where it left.
+class StopGuard {
+ public:
+  StopGuard(ContainerService::Impl& impl, std::string id, std::uint64_t instance)
+      : impl_(impl), id_(std::move(id)), instance_(instance) {}
+  ~StopGuard() {
+    const std::scoped_lock guard(impl_.mutex);
+    const auto it = impl_.entries.find(id_);
+    if (it != impl_.entries.end() && it->second.instance == instance_) it->second.stop_asked = false;
+  }
+  StopGuard(const StopGuard&) = delete;
+  StopGuard& operator=(const StopGuard&) = delete;
+
+ private:
+  ContainerService::Impl& impl_;
+  std::string id_;
+  std::uint64_t instance_;
+};
+
 }  // namespace
 
 Result<> ContainerService::Impl::keep_going(const std::string& id) const {
@@ -190,6 +209,7 @@ runtime::Task<Result<ContainerStatus>> ContainerService::Impl::start(Self self, 
 }
 
 runtime::Task<Result<>> ContainerService::Impl::stop(Self self, std::string id, Duration grace) {
+  std::uint64_t instance = 0;
   {
     const std::scoped_lock guard(self->mutex);
     const auto it = self->entries.find(id);
@@ -199,7 +219,9 @@ runtime::Task<Result<>> ContainerService::Impl::stop(Self self, std::string id, 
       co_return fail(ErrorCode::kConflict, fmt::format("the container {} is being stopped", id));
     it->second.stop_asked = true;
     it->second.record.stopping = true;
+    instance = it->second.instance;
   }
+  const StopGuard abandoned(*self, id, instance);
   struct View {
     bool here = false, starting = false, running = false;
   };

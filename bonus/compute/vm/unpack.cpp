@@ -127,9 +127,10 @@ class Unpacker {
       }
       case AE_IFBLK:
       case AE_IFCHR:
-        return fail(ErrorCode::kInvalid, fmt::format("entry '{}': is a device; an image must not bring devices", path));
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("entry {}: is a device; an image must not bring devices", shown_path(path)));
       default:
-        return fail(ErrorCode::kInvalid, fmt::format("entry '{}': is of an unknown kind", path));
+        return fail(ErrorCode::kInvalid, fmt::format("entry {}: is of an unknown kind", shown_path(path)));
     }
   }
 
@@ -138,7 +139,8 @@ class Unpacker {
     if (name.starts_with(kAufsPrefix)) return {};  // bookkeeping of aufs, without meaning here
     const std::string_view hidden = name.substr(kWhiteoutPrefix.size());
     if (hidden.empty() || hidden == "." || hidden == "..")
-      return fail(ErrorCode::kInvalid, fmt::format("entry '{}{}': hides no name", folder, name));
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("entry {}: hides no name", shown_path(std::string(folder) + std::string(name))));
     return tree_.whiteout(std::string(folder) + std::string(hidden));
   }
 
@@ -148,7 +150,7 @@ class Unpacker {
     const la_int64_t uid = archive_entry_uid(entry);
     const la_int64_t gid = archive_entry_gid(entry);
     if (uid < 0 || gid < 0 || uid > kMaxId || gid > kMaxId)
-      return fail(ErrorCode::kInvalid, fmt::format("entry '{}': its owner is out of range", path));
+      return fail(ErrorCode::kInvalid, fmt::format("entry {}: its owner is out of range", shown_path(path)));
     meta.uid = static_cast<uid_t>(uid);
     meta.gid = static_cast<gid_t>(gid);
     meta.mtime = {archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
@@ -160,7 +162,7 @@ class Unpacker {
       const std::string_view key(name == nullptr ? "" : name);
       if (key != "security.capability" && !(key.starts_with("user.") && key.size() <= 255)) continue;
       if (size > kMaxXattrBytes || meta.xattrs.size() >= kMaxXattrs)
-        return fail(ErrorCode::kInvalid, fmt::format("entry '{}': too many or too long attributes", path));
+        return fail(ErrorCode::kInvalid, fmt::format("entry {}: too many or too long attributes", shown_path(path)));
       const auto* bytes = static_cast<const std::uint8_t*>(value);
       meta.xattrs.emplace_back(std::string(key), Bytes(bytes, bytes + size));
     }
@@ -169,7 +171,7 @@ class Unpacker {
 
   Result<> file(archive* a, archive_entry* entry, std::string_view path, const FileMeta& meta) {
     const la_int64_t size = archive_entry_size(entry);
-    if (size < 0) return fail(ErrorCode::kInvalid, fmt::format("entry '{}': negative size", path));
+    if (size < 0) return fail(ErrorCode::kInvalid, fmt::format("entry {}: negative size", shown_path(path)));
     // A sparse file may claim more than the stream brings, so claims are bounded as well.
     claimed_bytes_ += static_cast<std::uint64_t>(size);
     if (static_cast<std::uint64_t>(size) > limits_.stream.unpacked_bytes ||
@@ -185,19 +187,19 @@ class Unpacker {
       if (code == ARCHIVE_EOF) break;
       if (code != ARCHIVE_OK) return fail(reader_error(a));
       if (offset < 0 || offset > size || static_cast<la_int64_t>(length) > size - offset)
-        return fail(ErrorCode::kCorrupt, fmt::format("entry '{}': data beyond its size", path));
+        return fail(ErrorCode::kCorrupt, fmt::format("entry {}: data beyond its size", shown_path(path)));
       const auto* bytes = static_cast<const std::uint8_t*>(data);
       for (std::size_t at = 0; at < length;) {
         const ssize_t n = ::pwrite(fd.get(), bytes + at, length - at, offset + static_cast<la_int64_t>(at));
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return fail(os_error("writing", path));
+        if (n <= 0) return fail(os_error("writing", shown_path(path)));
         at += static_cast<std::size_t>(n);
       }
       end = std::max(end, offset + static_cast<la_int64_t>(length));
     }
-    if (end < size && ::ftruncate(fd.get(), size) != 0) return fail(os_error("writing", path));
+    if (end < size && ::ftruncate(fd.get(), size) != 0) return fail(os_error("writing", shown_path(path)));
     if (auto done = SafeTree::seal(fd, meta); !done)
-      return fail(std::move(done).error().wrap(fmt::format("entry '{}'", path)));
+      return fail(std::move(done).error().wrap("entry " + shown_path(path)));
     return {};
   }
 
