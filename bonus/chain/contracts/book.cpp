@@ -28,9 +28,11 @@ Wanted wanted_from(const market::OrderSpec& spec, const uint256& deposit) {
 }
 
 uint256 price_of(const BookOffer& offer, const market::Resources& resources) {
+  if (offer.narrow) return from_wide(narrow_price(offer, resources));
   // Below 2^32 * 2^128 * 3: no overflow.
-  return offer.cpu * uint256(resources.cpu_millis) + offer.memory * uint256(resources.memory_mib) +
-         offer.disk * uint256(resources.disk_mib);
+  return from_wide(offer.cpu) * uint256(std::uint64_t{resources.cpu_millis}) +
+         from_wide(offer.memory) * uint256(std::uint64_t{resources.memory_mib}) +
+         from_wide(offer.disk) * uint256(std::uint64_t{resources.disk_mib});
 }
 
 Book Book::load(const MarketState& state) {
@@ -90,9 +92,10 @@ Book Book::load(const MarketState& state) {
                              free(offer_f::kCapDisk, offer_f::kUsedDisk)},
                     .tier = static_cast<std::uint8_t>(extract64(first, offer_f::kTier)),
                     .runtimes = static_cast<std::uint8_t>(extract64(first, offer_f::kRuntimes)),
-                    .cpu = extract(second, offer_f::kPriceCpu),
-                    .memory = extract(second, offer_f::kPriceMemory),
-                    .disk = extract(third, offer_f::kPriceDisk)};
+                    .cpu = to_wide(extract(second, offer_f::kPriceCpu)),
+                    .memory = to_wide(extract(second, offer_f::kPriceMemory)),
+                    .disk = to_wide(extract(third, offer_f::kPriceDisk))};
+    offer.narrow = ((offer.cpu | offer.memory | offer.disk) >> 94) == 0;
     if (!book.regions_.contains(offer.region)) book.regions_.emplace(offer.region, state.region(offer.region));
     book.offers_.push_back(offer);
   }
@@ -130,12 +133,15 @@ Fit::Fit(const Book& book, const Wanted& wanted) : book_(book), wanted_(wanted) 
   const uint256 reserved = wanted.committed * uint256(kMinPaidSeconds);
   const uint256 left = wanted.escrow > reserved ? wanted.escrow - reserved : uint256();
   affordable_ = left / uint256(kMinPaidSeconds * std::max(wanted.replicas, 1U));
+  limit_ = to_wide(price_limit());
 }
 
 Book::Match Fit::region(const BookOffer& offer) const {
-  const auto [found, fresh] = regions_.try_emplace(offer.region, Book::Match::kNone);
-  if (fresh) found->second = book_.region_match(offer.region, wanted_.region);
-  return found->second;
+  if (offer.region >= regions_.size()) regions_.resize(std::size_t{offer.region} + 1);
+  std::uint8_t& known = regions_[offer.region];
+  if (known == 0)
+    known = static_cast<std::uint8_t>(static_cast<unsigned>(book_.region_match(offer.region, wanted_.region)) + 1);
+  return static_cast<Book::Match>(known - 1);
 }
 
 template <bool kAll>
@@ -156,6 +162,10 @@ unsigned Fit::test(const BookOffer& offer) const {
   const bool taken = node == wanted_.avoid_node ||
                      (wanted_.distinct && std::ranges::find(wanted_.operators, node) != wanted_.operators.end());
   if (fails(taken, kOperators)) return out;
+  if constexpr (!kAll) {
+    if (wanted_.escrow.is_zero()) return kDeposit;
+    if (offer.narrow) return narrow_price(offer, asked) > limit_ ? kPrice : 0;
+  }
   const uint256 price = price_of(offer, asked);
   if (fails(price > wanted_.max_price, kPrice)) return out;
   if (fails(price > affordable_ || wanted_.escrow.is_zero(), kDeposit)) return out;
@@ -169,7 +179,7 @@ bool Fit::feasible(const BookOffer& offer) const { return test<false>(offer) == 
 std::vector<Candidate> candidates(const Book& book, const Wanted& wanted) {
   const Fit fit(book, wanted);
   std::vector<Candidate> out;
-  std::unordered_map<std::uint32_t, std::uint32_t> offers_of_worker;
+  std::vector<std::uint32_t> offers_of_worker(book.worker_count());
   const std::vector<BookOffer>& offers = book.offers();
   uint256 lowest = ~uint256();
   for (std::size_t i = 0; i < offers.size(); ++i) {

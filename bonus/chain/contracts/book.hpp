@@ -27,6 +27,12 @@ enum Misfit : unsigned {
   kDeposit = 1U << 8
 };
 
+using Wide = unsigned __int128;
+[[nodiscard]] constexpr Wide to_wide(const uint256& value) { return Wide{value.limb[1]} << 64 | value.limb[0]; }
+[[nodiscard]] constexpr uint256 from_wide(Wide value) {
+  return {0, 0, static_cast<std::uint64_t>(value >> 64), static_cast<std::uint64_t>(value)};
+}
+
 struct BookWorker {
   std::uint32_t node = 0;
   std::uint32_t live = 0, completed = 0, interruptions = 0, penalty_bps = 10'000;
@@ -37,7 +43,8 @@ struct BookOffer {
   std::uint32_t region = 0;  ///< Interned.
   market::Resources free;
   std::uint8_t tier = 0, runtimes = 0;
-  uint256 cpu, memory, disk;  ///< Prices of a unit and second.
+  Wide cpu = 0, memory = 0, disk = 0;  ///< Prices of a unit and second.
+  bool narrow = true;                  ///< Each below 2^94: the price of any resources fits 128 bits.
 };
 
 /// What one replica of an order asks for.
@@ -58,6 +65,10 @@ struct Wanted {
 [[nodiscard]] Wanted wanted_from(const market::OrderSpec& spec, const uint256& deposit);
 
 [[nodiscard]] uint256 price_of(const BookOffer& offer, const market::Resources& resources);
+/// The same for a narrow offer.
+[[nodiscard]] constexpr Wide narrow_price(const BookOffer& offer, const market::Resources& resources) {
+  return offer.cpu * resources.cpu_millis + offer.memory * resources.memory_mib + offer.disk * resources.disk_mib;
+}
 
 class Book {
  public:
@@ -72,6 +83,7 @@ class Book {
   enum class Match : std::uint8_t { kNone, kWithin, kExact };
   [[nodiscard]] Match region_match(std::uint32_t region, const std::string& asked) const;
   [[nodiscard]] const std::string& region_name(std::uint32_t region) const;
+  [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
   [[nodiscard]] std::uint32_t live_all() const { return live_all_; }
 
  private:
@@ -98,8 +110,9 @@ class Fit {
   [[nodiscard]] unsigned test(const BookOffer& offer) const;
   const Book& book_;
   const Wanted& wanted_;
-  uint256 affordable_;  ///< The highest price per replica that the escrow allows.
-  mutable std::unordered_map<std::uint32_t, Book::Match> regions_;  ///< Of this order, by interned region.
+  Wide limit_ = 0;                             ///< price_limit(), which is below 2^128 as every bid is.
+  uint256 affordable_;                         ///< The highest price per replica that the escrow allows.
+  mutable std::vector<std::uint8_t> regions_;  ///< Of this order, by interned region: 0 not known yet, else Match + 1.
 };
 
 /// Number of feasible offers, their mean price over the draw weights, or the smallest single change that would give

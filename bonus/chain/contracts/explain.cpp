@@ -124,7 +124,7 @@ std::optional<Change> less_of(unsigned dimension, unsigned misfits, const BookOf
   const std::uint32_t free = dimension == kCpu      ? offer.free.cpu_millis
                              : dimension == kMemory ? offer.free.memory_mib
                                                     : offer.free.disk_mib;
-  const uint256& unit = dimension == kCpu ? offer.cpu : dimension == kMemory ? offer.memory : offer.disk;
+  const uint256 unit = from_wide(dimension == kCpu ? offer.cpu : dimension == kMemory ? offer.memory : offer.disk);
   const std::uint32_t asked = amount;
   amount = 0;
   const uint256 rest = price_of(offer, without);

@@ -150,6 +150,29 @@ TEST_F(MarketTest, ReplicasShareTheEscrowAndEndTogether) {
   EXPECT_EQ(paid + rest, uint256(100'000U));
 }
 
+TEST_F(MarketTest, ReplicasOfDifferentPriceAreChargedToTheSameSecondInALateBlock) {
+  ASSERT_NE(world.add_worker(1), 0U);  // 1256 a second
+  market::OfferSpec cheap = World::offer_spec();
+  cheap.prices = {uint256(), uint256(), uint256(1U)};  // 100 a second
+  ASSERT_NE(world.add_worker(2, cheap), 0U);
+  market::OrderSpec spec = World::order_spec();
+  spec.replicas = 2;
+  spec.distinct_operators = true;
+  // 20 seconds of both, and a rest that alone would keep the cheap one running for 12 more.
+  const std::uint64_t order = world.add_order(1, spec, uint256(20 * (kPrice + 100) + 1255));
+  world.block(1, {1, 2});
+  for (const market::Lease& lease : world.leases_of(order)) {
+    ASSERT_EQ(world.start(World::number_of(lease.worker), lease.id), "");
+  }
+  const std::uint64_t end = world.now() + 20;
+  world.block(60);
+  world.block(1);
+  for (const market::Lease& lease : world.leases_of(order)) {
+    EXPECT_EQ(lease.reason, EndReason::kDepositExhausted);
+    EXPECT_EQ(lease.settled_until, end);
+  }
+}
+
 TEST_F(MarketTest, TopUpMovesTheEndAndRearmsTheWarning) {
   const std::uint64_t order = running(World::order_spec(), uint256(70 * kPrice));
   std::size_t warnings = 0;

@@ -20,6 +20,11 @@ std::uint64_t times_q16(std::uint64_t value, std::uint64_t factor) {
 
 /// (lowest + 1) / (price + 1): 1 for the cheapest. The ones keep free offers comparable.
 std::uint64_t price_advantage(const WeightInput& in) {
+  if (in.price.bit_length() < 111) {
+    const auto wide = [](const uint256& value) { return (Wide{value.limb[1]} << 64 | value.limb[0]) + 1; };
+    return std::clamp<std::uint64_t>(static_cast<std::uint64_t>((wide(in.lowest_price) << 16) / wide(in.price)), 1,
+                                     kOneQ16);
+  }
   const uint256 ratio = ((in.lowest_price + uint256(1U)) << 16) / (in.price + uint256(1U));
   return std::clamp<std::uint64_t>(ratio.clamp_u64(), 1, kOneQ16);
 }
