@@ -1,4 +1,4 @@
-// The store of unpacked layers: unpack aside, sync, rename; least recently used first out.
+// The store of unpacked layers: unpack aside, rename, sync later; least recently used first out.
 #include "bonus/compute/vm/layer_store.hpp"
 
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <sstream>
 #include <system_error>
 
 #include "bonus/base/log.hpp"
@@ -19,18 +20,35 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kTemporary = "tmp-";
+constexpr std::string_view kDurable = "durable";
 
 struct Found {
   Hash32 diff_id;
   std::uint64_t bytes = 0;
+  bool durable = false;
   fs::file_time_type used;
 };
 
+// Names the machine's run since it was switched on.
+std::string boot_id() {
+  auto text = runtime::system_disk().read_file("/proc/sys/kernel/random/boot_id", 64);
+  std::string out = text ? std::string(as_text(*text)) : std::string();
+  while (out.ends_with('\n')) out.pop_back();
+  return out;
+}
+
+// "<bytes> <boot id>", or "<bytes> durable" once the layer is known to be on the disk. A layer that was not when the
+// machine went down may be torn: it counts as absent.
 std::optional<Found> inspect(const fs::path& path) {
   auto id = fixed_from_hex<Hash32>(path.filename().string());
-  auto size = runtime::system_disk().read_file((path / "bytes").string(), 32);
-  if (!id || !size || path.filename() != to_hex(*id)) return std::nullopt;
-  Found out{*id, std::strtoull(std::string(as_text(*size)).c_str(), nullptr, 10), {}};
+  auto text = runtime::system_disk().read_file((path / "bytes").string(), 128);
+  if (!id || !text || path.filename() != to_hex(*id)) return std::nullopt;
+  std::istringstream words{std::string(as_text(*text))};
+  Found out{*id, 0, false, {}};
+  std::string since;
+  if (!(words >> out.bytes >> since)) return std::nullopt;
+  out.durable = since == kDurable;
+  if (!out.durable && since != boot_id()) return std::nullopt;
   std::error_code error;
   out.used = fs::last_write_time(path / "bytes", error);
   return out;
@@ -56,7 +74,7 @@ Result<std::unique_ptr<LayerStore>> LayerStore::open(std::string folder, UnpackL
   if (error) return fail(ErrorCode::kIo, fmt::format("reading {}: {}", folder, error.message()));
   std::ranges::sort(found, {}, &Found::used);
   auto store = std::unique_ptr<LayerStore>(new LayerStore(std::move(folder), limits));
-  for (const auto& layer : found) store->layers_[layer.diff_id] = {layer.bytes, ++store->counter_, 0};
+  for (const auto& layer : found) store->layers_[layer.diff_id] = {layer.bytes, ++store->counter_, 0, layer.durable};
   return store;
 }
 
@@ -68,10 +86,12 @@ Result<std::uint64_t> LayerStore::unpack(const Hash32& diff_id, BlobReader reade
   if (error) return fail(ErrorCode::kIo, fmt::format("making {}: {}", temporary, error.message()));
   const auto finish = [&]() -> Result<std::uint64_t> {
     TRY_ASSIGN(const UnpackStats stats, unpack_layer(std::move(reader), diff_id, temporary + "/fs", limits_));
-    TRY(runtime::system_disk().write_file(temporary + "/bytes", as_bytes(std::to_string(stats.unpacked_bytes))));
-    // All files at once, before the name says that the layer is whole.
-    const Fd fd(::open(temporary.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd || ::syncfs(fd.get()) != 0) return fail(os_error("syncing", temporary));
+    {
+      const std::string text = fmt::format("{} {}\n", stats.unpacked_bytes, boot_id());
+      const Fd fd(::open((temporary + "/bytes").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+      if (!fd || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+        return fail(os_error("writing", temporary + "/bytes"));
+    }
     if (::rename(temporary.c_str(), path_of(diff_id).c_str()) != 0) return fail(os_error("renaming", temporary));
     return stats.unpacked_bytes;
   };
@@ -95,7 +115,7 @@ Result<std::string> LayerStore::acquire(const Hash32& diff_id, BlobReader reader
     unpacking_.erase(diff_id);
     done_.notify_all();
     if (!bytes) return fail(std::move(bytes).error());
-    it = layers_.insert_or_assign(diff_id, Layer{*bytes, 0, 0}).first;
+    it = layers_.insert_or_assign(diff_id, Layer{*bytes, 0, 0, false}).first;
   }
   it->second.last_used = ++counter_;
   ++it->second.holders;
@@ -123,6 +143,26 @@ std::uint64_t LayerStore::total_bytes() const {
   std::uint64_t sum = 0;
   for (const auto& [_, layer] : layers_) sum += layer.bytes;
   return sum;
+}
+
+Result<> LayerStore::make_durable() {
+  std::vector<std::pair<Hash32, std::uint64_t>> fresh;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [id, layer] : layers_)
+      if (!layer.durable) fresh.emplace_back(id, layer.bytes);
+  }
+  if (fresh.empty()) return {};
+  const Fd fd(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::syncfs(fd.get()) != 0) return fail(os_error("syncing", folder_));
+  for (const auto& [id, bytes] : fresh) {
+    const std::scoped_lock lock(mutex_);
+    const auto it = layers_.find(id);
+    if (it == layers_.end()) continue;  // collected meanwhile
+    TRY(runtime::system_disk().write_file(path_of(id) + "/bytes", as_bytes(fmt::format("{} {}\n", bytes, kDurable))));
+    it->second.durable = true;
+  }
+  return {};
 }
 
 std::uint64_t LayerStore::collect(std::uint64_t bound_bytes) {

@@ -12,7 +12,8 @@
 
 namespace bonus::compute::vm {
 
-/// Thread-safe, blocking. A layer is there completely or not at all: it is unpacked beside and renamed when synced.
+/// Thread-safe, blocking. A layer is there completely or not at all: it is unpacked beside and renamed. After a power
+/// failure only layers that make_durable() had reached count; the others are unpacked again.
 class LayerStore {
  public:
   /// Creates the folder and removes what a crash left half-done.
@@ -23,6 +24,8 @@ class LayerStore {
   /// For adoption: holds a layer that must be there already.
   [[nodiscard]] Result<std::string> hold(const Hash32& diff_id);
   void release(const Hash32& diff_id);
+  /// Syncs what was unpacked since the last call. Slow (the whole file system): not on the way to a container's start.
+  [[nodiscard]] Result<> make_durable();
   /// Removes layers that nobody holds, least recently used first, until at most `bound_bytes` are left. Returns bytes
   /// freed.
   std::uint64_t collect(std::uint64_t bound_bytes);
@@ -33,6 +36,7 @@ class LayerStore {
     std::uint64_t bytes = 0;
     std::uint64_t last_used = 0;  // of counter_
     std::uint32_t holders = 0;
+    bool durable = false;
   };
   LayerStore(std::string folder, UnpackLimits limits) : folder_(std::move(folder)), limits_(limits) {}
   [[nodiscard]] Result<std::uint64_t> unpack(const Hash32& diff_id, BlobReader reader) const;

@@ -52,7 +52,10 @@ Result<> apply(int fd, const FileMeta& meta) {
   if (::fchown(fd, meta.uid, meta.gid) != 0) return fail(os_error("setting an owner"));
   if (::fchmod(fd, meta.mode & 07777) != 0) return fail(os_error("setting a mode"));
   for (const auto& [name, value] : meta.xattrs)
-    if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) != 0)
+    // Attributes of users are a courtesy that not every file system knows (tmpfs before Linux 6.6); capabilities are
+    // not.
+    if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) != 0 &&
+        !(errno == EOPNOTSUPP && name.starts_with("user.")))
       return fail(os_error("setting the attribute", name));
   const std::array<timespec, 2> times{meta.mtime, meta.mtime};
   if (::futimens(fd, times.data()) != 0) return fail(os_error("setting a time"));

@@ -286,11 +286,12 @@ Result<> ContainerService::Impl::persist(const std::string& id) {
   const std::scoped_lock writing(log_mutex);
   Bytes change;
   std::vector<Bytes> all;
-  bool compact = false;
+  bool compact = false, removed = false;
   {
     const std::scoped_lock guard(mutex);
     const auto it = entries.find(id);
-    change = it == entries.end() ? encode_remove(id) : encode_put(it->second.record);
+    removed = it == entries.end();
+    change = removed ? encode_remove(id) : encode_put(it->second.record);
     compact = log_records > 64 + 4 * entries.size();
     if (compact)
       for (const auto& [_, entry] : entries) all.push_back(encode_put(entry.record));
@@ -302,7 +303,9 @@ Result<> ContainerService::Impl::persist(const std::string& id) {
   }
   TRY(log->append(change));
   ++log_records;
-  return log->sync();
+  // Against kill -9 the append is enough. A power failure ends the containers as well: all that must not be lost is
+  // that one was stopped, or it would come back.
+  return removed ? log->sync() : Result<>();
 }
 
 }  // namespace bonus::compute::vm

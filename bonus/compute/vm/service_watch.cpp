@@ -62,7 +62,8 @@ ContainerService::Impl::Verdict ContainerService::Impl::judge(const std::string&
   record.throttled_ns_before += info.throttled_ns;
   record.status.exit_code = info.exit_code;
   record.status.out_of_memory = info.out_of_memory;
-  record.status.finished_at_ms = info.finished_at_ms != 0 ? info.finished_at_ms : clock.unix_ms();
+  record.status.finished_at_ms =
+      std::max(info.finished_at_ms != 0 ? info.finished_at_ms : clock.unix_ms(), record.status.started_at_ms);
   record.status.message = launch_error.empty() ? describe(info, record.workload.memory_mib) : launch_error;
   if (!entry.verdict.empty()) record.status.message = entry.verdict;
   record.status.state = entry.verdict.empty() ? ContainerState::kExited : ContainerState::kFailed;
@@ -199,10 +200,11 @@ runtime::Task<> ContainerService::Impl::collect_garbage(Self self) {
     std::function<Result<>()> work = [self]() -> Result<> {
       self->remove_old_logs();
       self->layers->collect(self->options.layer_cache_bytes);
-      return {};
+      return self->layers->make_durable();
     };
     auto working = self->blocking(std::move(work));
-    (void)co_await std::move(working);
+    if (auto done = co_await std::move(working); !done)
+      log::warn("vm", "garbage_collection_failed", {{"error", done.error().message}});
     auto pause = runtime::sleep_for(kGarbagePeriod);
     if (!co_await std::move(pause)) co_return;
   }
