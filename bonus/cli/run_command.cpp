@@ -63,6 +63,8 @@ Result<compute::Workload> workload_of(const RunOptions& options, const market::O
     TRY_ASSIGN(const auto port, parse_publish(text));
     ports.insert(port.port);
   }
+  // With a command of the user's own the image's ports may never open, and a worker waits for the first port.
+  if (ports.empty() && options.args.empty()) ports.insert(image.exposed_ports.begin(), image.exposed_ports.end());
   out.ports.assign(ports.begin(), ports.end());
   TRY_ASSIGN(out.restart, parse_restart(options.restart));
   out.cpu_millis = spec.resources.cpu_millis;
@@ -354,20 +356,21 @@ void add_run_command(App& app) {
       ->type_name("NAME");
   leaf->add_option("-e,--env", options->env, "Variable for the container; may be repeated")
       ->type_name("KEY=VALUE")
-      ->expected(1)
       ->take_all()
+      ->allow_extra_args(false)
       ->check(checked_by(parse_env, ""));
   leaf->add_option("-p,--publish", options->publish,
                    "HERE:THERE: a port of your own loopback to a port of the container; may be repeated")
       ->type_name("PORT:PORT")
-      ->expected(1)
       ->take_all()
+      ->allow_extra_args(false)
       ->check(checked_by(parse_publish, ""));
   leaf->add_option("--port", options->ports,
-                   "Port that the container listens on (else those the image exposes); may be repeated")
+                   "Port that the container listens on; may be repeated. Without it those of --publish, else those "
+                   "that the image exposes (not with arguments of your own)")
       ->type_name("PORT")
-      ->expected(1)
       ->take_all()
+      ->allow_extra_args(false)
       ->check(CLI::Range(1, 65535));
   app.complete(leaf->add_option("--restart", options->restart, "never, on-failure or always")
                    ->capture_default_str()

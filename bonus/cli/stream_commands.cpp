@@ -153,8 +153,8 @@ void add_stream_commands(App& app) {
   leaf->add_flag("-t,--tty", call->tty, "With a terminal");
   leaf->add_option("-e,--env", call->env, "Variable for the command; may be repeated")
       ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->take_all();
+      ->take_all()
+      ->allow_extra_args(false);
 }
 
 }  // namespace bonus::cli

@@ -45,12 +45,6 @@ cmd_build() {
   note "built in $((SECONDS - start)) s: build/$preset/bin"
 }
 
-contracts_check() {
-  say "system contracts: interfaces against the C++ ABI"
-  tools/dev/npm_ci contracts
-  node contracts/check_abi.mjs build/release/bin/bonus-abi
-}
-
 cmd_check() {
   cmd_build release
   tools/tidy
@@ -62,9 +56,10 @@ cmd_test() {
   cmd_build release
   say "repository linter"
   tools/tidy
-  contracts_check
-  say "tests: fast, sim, e2e"
+  say "JavaScript clients and solc, from their lock files"
+  tools/dev/npm_ci contracts
   tools/dev/npm_ci tests/e2e
+  say "tests: fast, npm, sim, e2e"
   ctest --test-dir build/release -j 1 --output-on-failure --no-tests=error
 }
 
