@@ -47,6 +47,13 @@ int exit_code(ErrorCode code) {
   }
 }
 
+std::string code_name(ErrorCode code) {
+  if (code == ErrorCode::kIo) return "io";
+  std::string out(to_string(code));
+  std::ranges::replace(out, ' ', '-');
+  return out;
+}
+
 Console::Console(std::FILE* out, std::FILE* err, bool out_is_tty, bool err_is_tty, bool colours)
     : out_(out), err_(err), out_tty_(out_is_tty), err_tty_(err_is_tty), colours_(colours) {}
 
@@ -91,7 +98,7 @@ void Console::warn(std::string_view line) {
 
 void Console::error(const Error& error) {
   if (json_) {
-    boost::json::object body{{"code", to_string(error.code)}, {"message", error.message}};
+    boost::json::object body{{"code", code_name(error.code)}, {"message", error.message}};
     line_to(err_, boost::json::serialize(boost::json::object{{"error", std::move(body)}}));
     return;
   }

@@ -19,6 +19,8 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitNotFound = 3;  ///< The thing does not exist, or the node cannot be reached.
 inline constexpr int kExitDenied = 4;
 [[nodiscard]] int exit_code(ErrorCode code);
+/// As in JSON: "not-found", "io".
+[[nodiscard]] std::string code_name(ErrorCode code);
 inline constexpr std::string_view kExitCodesText =
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found or unreachable, 4 denied.";
 

@@ -21,18 +21,18 @@ constexpr std::array<std::string_view, 3> kTiers{"lite", "normal", "super"};
 }  // namespace
 
 std::string short_bnc(const uint256& wei, unsigned digits) {
-  std::string text = format_bnc(wei);
+  constexpr unsigned kDecimals = 18;
+  const std::string text = format_bnc(wei);
   const auto point = text.find('.');
   if (point == std::string::npos) return text;
   // Leading zeros behind the point do not count when the whole part is zero.
   std::size_t first = point + 1;
   if (text.starts_with("0."))
     while (first < text.size() && text[first] == '0') ++first;
-  if (first + digits >= text.size()) return text;
-  text.resize(first + digits);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.ends_with('.')) text.pop_back();
-  return "~" + text;
+  const auto keep = static_cast<unsigned>(first - point - 1) + digits;
+  if (keep >= kDecimals) return text;
+  const uint256 unit = exp(uint256(10), uint256(kDecimals - keep));
+  return format_bnc((wei + unit / uint256(2)) / unit * unit);
 }
 
 std::string price_per_hour(const uint256& wei_per_second) {

@@ -11,7 +11,7 @@
 
 namespace bonus::cli {
 
-/// At most `digits` significant decimals, rounded down, marked by "~" when something was cut: "0.0147", "~0.003333".
+/// At most `digits` decimals (behind the leading zeros of an amount below one), rounded: "0.0147", "0.003333".
 [[nodiscard]] std::string short_bnc(const uint256& wei, unsigned digits = 6);
 /// Of a price in wei per second: "0.0147 BNC/h".
 [[nodiscard]] std::string price_per_hour(const uint256& wei_per_second);

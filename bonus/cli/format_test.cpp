@@ -63,11 +63,11 @@ TEST(Parse, HourlyPriceRoundsDownButNotToZero) {
 
 TEST(Format, Amounts) {
   EXPECT_EQ(short_bnc(kWeiPerBnc), "1");
-  EXPECT_EQ(short_bnc(parse_bnc("0.0000123456789").value()), "~0.0000123456");
+  EXPECT_EQ(short_bnc(parse_bnc("0.0000123456789").value()), "0.0000123457");
   EXPECT_EQ(short_bnc(parse_bnc("0.5").value()), "0.5");
-  EXPECT_EQ(short_bnc(parse_bnc("12.123456789").value(), 2), "~12.12");
-  EXPECT_EQ(short_bnc(parse_bnc("12.000000001").value(), 2), "~12");
-  EXPECT_EQ(price_per_hour(parse_hourly_price("0.02").value()), "~0.01999 BNC/h");
+  EXPECT_EQ(short_bnc(parse_bnc("12.123456789").value(), 2), "12.12");
+  EXPECT_EQ(short_bnc(parse_bnc("12.000000001").value(), 2), "12");
+  EXPECT_EQ(price_per_hour(parse_hourly_price("0.02").value()), "0.02 BNC/h");
 }
 
 TEST(Format, TimesAndNames) {
@@ -112,6 +112,7 @@ TEST(ApiError, KeepsTheNodesCodeAndHidesControlCharacters) {
   const Error known = api_error(404, R"({"error":{"code":"denied","message":"no \u001b way"}})", "x");
   EXPECT_EQ(known.code, ErrorCode::kDenied);
   EXPECT_EQ(known.message, "no \\x1b way");
+  EXPECT_EQ(api_error(500, R"({"error":{"code":"not-found","message":"x"}})", "x").code, ErrorCode::kNotFound);
   EXPECT_EQ(api_error(503, "<html>", "x").code, ErrorCode::kUnavailable);
   EXPECT_EQ(api_error(418, "{\"error\":7}", "x").code, ErrorCode::kInternal);
 }

@@ -40,12 +40,6 @@ std::map<std::uint64_t, Route> routes(Session& session) {
     if (const auto* urls = json_member(item, "urls").if_array(); urls != nullptr)
       for (const auto& url : *urls)
         if (url.is_string()) route.urls.push_back(printable(url.get_string()));
-    if (const auto* publish = json_member(item, "publish").if_array(); publish != nullptr)
-      for (const auto& port : *publish) {
-        const std::string address = printable(json_text(port, "address"));
-        if (!address.empty())
-          route.urls.push_back(address.find("://") == std::string::npos ? "http://" + address + "/" : address);
-      }
   }
   return out;
 }

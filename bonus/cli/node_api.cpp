@@ -42,7 +42,7 @@ ErrorCode code_of_status(int status) {
 
 std::optional<ErrorCode> code_of_name(std::string_view name) {
   for (unsigned i = 0; i <= static_cast<unsigned>(ErrorCode::kInternal); ++i)
-    if (to_string(static_cast<ErrorCode>(i)) == name) return static_cast<ErrorCode>(i);
+    if (code_name(static_cast<ErrorCode>(i)) == name) return static_cast<ErrorCode>(i);
   return std::nullopt;
 }
 

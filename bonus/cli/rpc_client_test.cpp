@@ -213,7 +213,9 @@ TEST(RpcClient, AnswersThatAreNone) {
 }
 
 TEST(Registry, TagIndexDigestAndAbsence) {
-  const std::string manifest = R"({"schemaVersion":2,"config":{}})";
+  const std::string config = R"({"config":{"ExposedPorts":{"80/tcp":{},"53/udp":{},"0/tcp":{},"x":{},"443":{}}}})";
+  const std::string config_digest = "sha256:" + to_hex(crypto::sha256(as_bytes(config)));
+  const std::string manifest = R"({"schemaVersion":2,"config":{"digest":")" + config_digest + R"("}})";
 #if defined(__aarch64__)
   const std::string arch = "arm64";
 #else
@@ -225,7 +227,9 @@ TEST(Registry, TagIndexDigestAndAbsence) {
                             R"("},"digest":")" + digest + R"("}]})";
   const FakeNode node([&](const http::Request& request, const std::string&) {
     Answer answer;
-    if (request.path == "/v2/web/manifests/1") {
+    if (request.path == "/v2/web/blobs/" + config_digest) {
+      answer.body = config;
+    } else if (request.path == "/v2/web/manifests/1" || request.path == "/v2/web/manifests/" + digest) {
       answer.body = manifest;
       answer.headers.set("Docker-Content-Digest", digest);
     } else if (request.path == "/v2/web/manifests/many") {
@@ -241,6 +245,8 @@ TEST(Registry, TagIndexDigestAndAbsence) {
   EXPECT_EQ("sha256:" + to_hex(resolve_image(node.url(), "web:1")->manifest_digest), digest);
   EXPECT_EQ("sha256:" + to_hex(resolve_image(node.url(), "web:many")->manifest_digest), digest);
   EXPECT_EQ(resolve_image(node.url(), "web:1")->name, "web:1");
+  EXPECT_THAT(resolve_image(node.url(), "web:1")->exposed_ports, ::testing::UnorderedElementsAre(80, 443));
+  EXPECT_THAT(resolve_image(node.url(), "web:many")->exposed_ports, ::testing::UnorderedElementsAre(80, 443));
   EXPECT_EQ(resolve_image(node.url(), "web:forged").error().code, ErrorCode::kCorrupt);
   const auto none = resolve_image(node.url(), "nothing");
   EXPECT_EQ(none.error().code, ErrorCode::kNotFound);
