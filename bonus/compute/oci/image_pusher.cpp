@@ -188,6 +188,9 @@ class Pusher {
       if (!worth_repeating(done.error()) || attempt >= options_.attempts) return done;
       std::this_thread::sleep_for(pause);
       pause *= 2;
+      // The answer to the last PUT may be what was lost.
+      const auto head = client_.send("HEAD", blob_target(blob.digest));
+      if (head && head->status == 200) break;
     }
     std::error_code ignored;
     if (!memory.empty()) std::filesystem::remove(memory, ignored);
