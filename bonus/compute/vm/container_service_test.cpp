@@ -498,7 +498,8 @@ TEST_F(Service, AnotherProcessAdoptsWhatRuns) {
   Workload w = workload({"polite"});
   w.restart = RestartPolicy::kAlways;
   start("returns", w);
-  EXPECT_TRUE(eventually([&] { return log_has("lives", "serving") && log_has("dies", "waiting"); }));
+  EXPECT_TRUE(eventually(
+      [&] { return log_has("lives", "serving") && log_has("dies", "waiting") && log_has("returns", "waiting"); }));
   EXPECT_EQ(ContainerService::open(io_.get_executor(), pool_, runtime::system_clock(), images_, options_).error().code,
             ErrorCode::kConflict);
   const auto before = service_->status("lives").value();
