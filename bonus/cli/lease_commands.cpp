@@ -197,7 +197,7 @@ Result<int> inspect(Session& session, const std::string& text) {
        short_bnc(order.escrow) + " BNC" +
            (seconds_left == 0 || seconds_left > (1ULL << 40) ? "" : ", lasts for " + seconds_text(seconds_left)));
   line("waiting", printable(order.explanation));
-  if (route != named.end())
+  if (route != named.end() && order.state != market::OrderState::kClosed)
     for (const auto& url : route->second.urls) line("url", url);
   for (std::size_t i = 0; i < leases.size(); ++i) print_lease(session, leases[i], live[i]);
   return kExitOk;
@@ -221,6 +221,7 @@ Result<int> stop(Session& session, const std::vector<std::string>& targets) {
     console.progress(fmt::format("stopping {} ...", text));
     TRY_ASSIGN(const auto receipt, rpc->execute(key, call, kTimeout));
     console.end_progress();
+    drop_routes(session, target.order);
     TRY_ASSIGN(const auto leases, client->leases_of(target.order));
     uint256 paid;
     for (const auto& lease : leases) paid += lease.paid_total;

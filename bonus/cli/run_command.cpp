@@ -92,7 +92,7 @@ Result<Hash32> upload(const NodeUrls& urls, const std::string& document) {
   return *digest;
 }
 
-Result<> name_is_free(const NodeUrls& urls, const std::string& name) {
+Result<> name_is_free(Session& session, const NodeUrls& urls, const std::string& name) {
   if (!valid_name(name) || name.find_first_not_of("0123456789") == std::string::npos || name.starts_with("lease-") ||
       name.starts_with("order-"))
     return fail(ErrorCode::kInvalid,
@@ -102,13 +102,20 @@ Result<> name_is_free(const NodeUrls& urls, const std::string& name) {
   ApiRequest request;
   request.url = urls.api + "/v1/routes";
   TRY_ASSIGN(const auto answer, api_call(request));
-  if (const auto* routes = json_member(answer, "routes").if_array(); routes != nullptr)
-    for (const auto& route : *routes)
-      if (json_text(route, "name") == name)
-        return fail(ErrorCode::kExists,
-                    fmt::format("\"{}\" is the name of order {} already; stop it (bonus stop {}) or "
-                                "choose another --name",
-                                name, json_number(route, "order"), name));
+  const auto* routes = json_member(answer, "routes").if_array();
+  if (routes == nullptr) return {};
+  for (const auto& route : *routes) {
+    if (json_text(route, "name") != name) continue;
+    const std::uint64_t order = json_number(route, "order");
+    TRY_ASSIGN(MarketClient * client, session.market());
+    if (const auto holder = client->order(order); holder && holder->state == market::OrderState::kClosed) {
+      drop_routes(session, order);
+      continue;
+    }
+    return fail(ErrorCode::kExists,
+                fmt::format("\"{}\" is the name of order {} already; stop it (bonus stop {}) or choose another --name",
+                            name, order, name));
+  }
   return {};
 }
 
@@ -160,6 +167,7 @@ Result<> stop_order(Session& session, std::uint64_t order) {
   call.to = chain::kMarketAddress;
   call.data = market::encode::stop(order);
   TRY(rpc->execute(key, call, kTxTimeout));
+  drop_routes(session, order);
   return {};
 }
 
@@ -285,7 +293,7 @@ Result<int> run(Session& session, const RunOptions& options) {
   TRY_ASSIGN(const auto urls, session.urls());
   TRY_ASSIGN(const auto registry, session.registry_url());
   TRY_ASSIGN(const auto wallet, session.wallet());
-  if (!options.name.empty()) TRY(name_is_free(urls, options.name));
+  if (!options.name.empty()) TRY(name_is_free(session, urls, options.name));
   console.progress("looking up the image ...");
   TRY_ASSIGN(const auto image, resolve_image(registry, options.image));
   TRY_ASSIGN(const auto workload, workload_of(options, spec, image));

@@ -260,6 +260,25 @@ Result<Target> resolve(Session& session, const std::string& text) {
                             : fmt::format("nothing is called \"{}\"; there are: {}", text, fmt::join(names, ", ")));
 }
 
+void drop_routes(Session& session, std::uint64_t order) {
+  const auto all = session.urls();
+  const auto key = session.key();
+  if (!all || !key) return;
+  ApiRequest request;
+  request.url = all->api + "/v1/routes";
+  const auto answer = api_call(request);
+  const auto* routes = answer ? json_member(*answer, "routes").if_array() : nullptr;
+  if (routes == nullptr) return;
+  for (const auto& route : *routes) {
+    const std::string name = json_text(route, "name");
+    if (json_number(route, "order") != order || !valid_name(name)) continue;
+    request.method = "DELETE";
+    request.url = all->api + "/v1/routes/" + name;
+    request.key = *key;
+    static_cast<void>(api_call(request));
+  }
+}
+
 Result<market::Lease> resolve_lease(Session& session, const std::string& text) {
   TRY_ASSIGN(const auto target, resolve(session, text));
   TRY_ASSIGN(MarketClient * client, session.market());

@@ -72,6 +72,8 @@ struct Target {
 };
 /// A name of a route, "order-<id>", "lease-<id>" or a plain number (a lease). kNotFound says what there is.
 [[nodiscard]] Result<Target> resolve(Session& session, const std::string& text);
+/// Takes the names of an ended order back from the node, which would forget them by itself a little later.
+void drop_routes(Session& session, std::uint64_t order);
 /// The lease of the target that is running, else starting, else the newest. kNotFound when there is none.
 [[nodiscard]] Result<chain::market::Lease> resolve_lease(Session& session, const std::string& text);
 
