@@ -49,6 +49,7 @@ runtime::Task<> ContainerService::shutdown() {
   self->tasks.stop();
   auto ended = self->tasks.join();
   co_await std::move(ended);
+  self->launcher->leave();
   self->lock.reset();
 }
 

@@ -59,6 +59,8 @@ class Launcher {
   [[nodiscard]] bool has_loop_disks() const { return loop_disks_; }
   [[nodiscard]] std::string folder_of(const std::string& id) const { return state_ + "/containers/" + id; }
   [[nodiscard]] std::string log_folder_of(const std::string& id) const { return state_ + "/logs/" + id; }
+  /// Removes the daemon's own (empty) cgroup; with containers in it, it stays.
+  void leave() const { cgroups_.remove("/" + prefix_); }
   /// Ids that have a folder.
   [[nodiscard]] std::vector<std::string> folders() const;
   [[nodiscard]] const std::string& runtime_path() const { return options_.runtime_path; }
