@@ -107,6 +107,7 @@ struct Worker::Impl : std::enable_shared_from_this<Worker::Impl> {
   Duration start_timeout;
   Metrics::Gauge& live;
   Metrics::Counter& failed;
+  bool stop_asked = false;  // by the owner's thread only
   bool running = false;
   bool draining_events = false;
   std::deque<market::Event> events;
@@ -403,6 +404,8 @@ void Worker::start() {
 }
 
 void Worker::stop() {
+  // A second call would wait for a strand whose threads have ended already.
+  if (std::exchange(impl_->stop_asked, true)) return;
   std::promise<void> halted;
   auto done = halted.get_future();
   asio::post(impl_->strand, [impl = impl_, &halted] {
