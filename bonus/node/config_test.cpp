@@ -6,6 +6,7 @@
 
 #include "bonus/base/units.hpp"
 #include "bonus/crypto/keys.hpp"
+#include "bonus/runtime/disk.hpp"
 
 namespace bonus::node {
 namespace {
@@ -134,6 +135,13 @@ TEST(Config, ExampleIsValidAndShowsDefaults) {
   auto config = parse_config(active, "example.toml", "");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->storage.quota_bytes, 20ULL << 30);
+}
+
+TEST(Config, TheReferencePageHasEveryKeyAsItIs) {
+  const auto page = runtime::system_disk().read_file("docs/operating/node.md", 1 << 20);
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_THAT(std::string(as_text(*page)), HasSubstr(config_reference()))
+      << "write the table of `bonusd config reference` into the page";
 }
 
 }  // namespace
