@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr Duration kStartTimeout = std::chrono::seconds(60);
+constexpr Duration kOfferTimeout = std::chrono::seconds(30);
 constexpr Duration kStopGrace = std::chrono::seconds(20);
 constexpr Duration kAsk = std::chrono::seconds(2);
 constexpr Duration kPoll = std::chrono::milliseconds(100);
@@ -38,8 +39,20 @@ struct UpOptions {
   bool detach = false, no_context = false;
 };
 
-Result<std::string> dir_of(const Session& session, const std::string& option) {
+/// The folder of the devnet that the context points into; empty when it points elsewhere.
+std::string dir_of_context(const Session& session) {
+  const auto folder = session.environment().config_dir();
+  const auto contexts = folder ? load_contexts(*folder) : Result<Contexts>(Contexts{});
+  const Context* context = contexts ? contexts->selected() : nullptr;
+  if (context == nullptr || context->wallets_dir.empty()) return {};
+  const fs::path dir = fs::path(context->wallets_dir).parent_path();
+  std::error_code error;
+  return fs::exists(dir / "devnet.json", error) ? dir.string() : std::string();
+}
+
+Result<std::string> dir_of(const Session& session, const std::string& option, bool make = false) {
   std::string dir = option;
+  if (dir.empty() && !make && !session.environment().get("BONUS_DEVNET_DIR")) dir = dir_of_context(session);
   if (dir.empty()) {
     TRY_ASSIGN(dir, default_devnet_dir(session.environment()));
   }
@@ -91,7 +104,7 @@ Result<> wait_ready(Console& console, Devnet& net) {
   const Instant end = runtime::system_clock().now() + kStartTimeout;
   std::size_t ready = 0;
   for (auto& node : net.nodes) {
-    console.progress(fmt::format("{} of {} nodes answer ...", ready, net.nodes.size()));
+    if (ask_status(node).is_null()) console.progress(fmt::format("{} of {} nodes answer ...", ready, net.nodes.size()));
     TRY(wait_answering(net, node, end));
     ++ready;
   }
@@ -109,6 +122,29 @@ Result<> wait_ready(Console& console, Devnet& net) {
   }
   console.end_progress();
   return {};
+}
+
+/// Until every worker's offer stands in a block: a network on which nothing can be rented yet is not up. Only a warning
+/// when it does not, because everything else works.
+void wait_offers(Console& console, const Devnet& net) {
+  const Instant end = runtime::system_clock().now() + kOfferTimeout;
+  for (const auto& node : net.nodes) {
+    if (!node.has_role("worker")) continue;
+    for (;;) {
+      const json::value status = ask_status(node);
+      const json::value& worker = json_member(status, "worker");
+      if (json_number(worker, "offer") != 0 || interrupted || !is_running(node)) break;
+      if (runtime::system_clock().now() >= end) {
+        const std::string problem = printable(json_text(worker, "problem"));
+        console.warn(fmt::format("{} offers nothing yet{}; its log: {}/log", node.name,
+                                 problem.empty() ? "" : ": " + problem, net.node_dir(node)));
+        break;
+      }
+      console.progress("waiting for the workers' offers ...");
+      sleep_blocking(kPoll);
+    }
+  }
+  console.end_progress();
 }
 
 /// Stops the daemons, then whatever their containers left. The first error is reported after all were tried.
@@ -272,7 +308,7 @@ void watch(Console& console, Devnet& net) {
 
 Result<int> up(Session& session, const UpOptions& options) {
   Console& console = session.console();
-  TRY_ASSIGN(const auto dir, dir_of(session, options.dir));
+  TRY_ASSIGN(const auto dir, dir_of(session, options.dir, true));
   TRY_ASSIGN(const auto bonusd, find_bonusd());
   std::signal(SIGINT, [](int) { interrupted = true; });
   std::signal(SIGTERM, [](int) { interrupted = true; });
@@ -296,6 +332,7 @@ Result<int> up(Session& session, const UpOptions& options) {
     if (!already) static_cast<void>(stop_all(console, net));
     return fail(std::move(ready).error());
   }
+  wait_offers(console, net);
   if (!options.no_context) TRY(write_context(session, net));
   if (options.detach || already) {
     if (!console.json() && already) console.note("it runs already");
@@ -394,7 +431,9 @@ void add_devnet_commands(App& app) {
   CLI::App* group = app.group(app.root(), "devnet", "A local network of ordinary nodes");
   const auto dir = std::make_shared<std::string>();
   const auto add_dir = [dir](CLI::App* leaf) {
-    leaf->add_option("--dir", *dir, "Its folder (else BONUS_DEVNET_DIR, else ~/.local/state/bonuscloud/devnet)")
+    leaf->add_option("--dir", *dir,
+                     "Its folder (else BONUS_DEVNET_DIR, else that of the context in use, else "
+                     "~/.local/state/bonuscloud/devnet)")
         ->type_name("DIR");
   };
   const auto options = std::make_shared<UpOptions>();
