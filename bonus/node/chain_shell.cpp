@@ -370,7 +370,7 @@ void ChainShell::start(std::function<void(Error)> on_halt) {
 
 void ChainShell::stop() {
   // A second call would wait for a strand whose threads have ended already.
-  if (!std::exchange(impl_->started, false)) return;
+  if (!impl_->started.exchange(false)) return;
   std::promise<void> done;
   auto finished = done.get_future();
   asio::post(impl_->strand, [impl = impl_, &done] {
