@@ -321,28 +321,34 @@ TEST_F(RpcTest, EstimatesAreTheSmallestGasThatWorks) {
     ++calls;
     return CallReply{request.gas >= 41'234, {}, 30'000, {}};
   });
-  EXPECT_EQ(text("eth_estimateGas", R"([{"to":"0x000000000000000000000000000000000000b003"}])"), "\"0xa112\"");
+  EXPECT_EQ(text("eth_estimateGas", R"([{"to":"0x000000000000000000000000000000000000c003"}])"), "\"0xa112\"");
   EXPECT_LT(calls, 40u);
   ledger_.on_call([](const CallRequest& request) -> Result<CallReply> {
     if (request.gas < 100'000) return CallReply{false, abi::encode_revert("out of gas"), request.gas, {}};
     return CallReply{true, {}, 100'000, {}};
   });
-  EXPECT_EQ(text("eth_estimateGas", R"([{"to":"0x000000000000000000000000000000000000b003"}])"), "\"0x186a0\"");
+  EXPECT_EQ(text("eth_estimateGas", R"([{"to":"0x000000000000000000000000000000000000c003"}])"), "\"0x186a0\"");
   EXPECT_THAT(
-      error("eth_estimateGas", R"([{"to":"0x000000000000000000000000000000000000b003","gas":"0xc350"}])").second,
+      error("eth_estimateGas", R"([{"to":"0x000000000000000000000000000000000000c003","gas":"0xc350"}])").second,
       HasSubstr("gas required exceeds allowance (50000)"));
   EXPECT_EQ(
       error(
           "eth_estimateGas",
-          R"([{"from":"0x00000000000000000000000000000000000000ff","to":"0x000000000000000000000000000000000000b003","value":"0x1"}])")
+          R"([{"from":"0x00000000000000000000000000000000000000ff","to":"0x000000000000000000000000000000000000c003","value":"0x1"}])")
           .second,
       "insufficient funds for transfer");
+}
+
+TEST_F(RpcTest, EstimatesOfSystemContractsLeaveRoom) {
+  ledger_.on_call([](const CallRequest&) -> Result<CallReply> { return CallReply{true, {}, 100'000, {}}; });
+  // 100,000 + half + 50,000
+  EXPECT_EQ(text("eth_estimateGas", R"([{"to":"0x000000000000000000000000000000000000b003"}])"), "\"0x30d40\"");
 }
 
 TEST_F(RpcTest, AccessListsCostGas) {
   const std::string entry =
       R"({"address":"0x000000000000000000000000000000000000b003","storageKeys":[)" + quoted(Hash32{}) + "]}";
-  const std::string to = R"("to":"0x000000000000000000000000000000000000b003")";
+  const std::string to = R"("to":"0x000000000000000000000000000000000000c003")";
   EXPECT_EQ(text("eth_estimateGas", "[{" + to + "}]"), "\"0x5208\"");
   EXPECT_EQ(text("eth_estimateGas", "[{" + to + R"(,"accessList":[)" + entry + "]}]"), "\"0x62d4\"");
   EXPECT_EQ(error("eth_estimateGas", "[{" + to + R"(,"accessList":[1]}])").first, -32602);
