@@ -19,6 +19,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxAnswerBytes = 64 << 20;
+constexpr std::uint64_t kSpareGas = 150'000;  // seven new storage slots (EIP-2929)
 constexpr int kRevertedCode = 3;  // geth's code for a reverted call
 
 std::unexpected<Error> malformed(std::string_view what) {
@@ -163,8 +164,9 @@ Result<std::uint64_t> RpcClient::estimate_gas(const Address& from, const TxCall&
   TRY_ASSIGN(const auto value, request("eth_estimateGas", fmt::format("[{}]", call_object(from, call))));
   TRY_ASSIGN(const auto number, quantity(value, "gas estimate"));
   const std::uint64_t gas = number.clamp_u64();
-  // A plain transfer is exact; contracts may need a little more in the block that includes the call.
-  return gas <= chain::kTransactionGas ? gas : gas + gas / 5;
+  // A plain transfer is exact. A contract may write more in the block that includes the call than it would now (a lease
+  // has started, a payment falls due); what is not used is not paid.
+  return gas <= chain::kTransactionGas ? gas : gas + gas / 2 + kSpareGas;
 }
 
 Result<Hash32> RpcClient::send(const crypto::SecretKey256& key, const TxCall& call) {

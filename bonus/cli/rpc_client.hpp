@@ -47,7 +47,7 @@ class RpcClient {
   [[nodiscard]] Result<Bytes> view(const Address& to, BytesView data, const Address& from = {});
   /// From eth_feeHistory: twice the next base fee and the usual tip; from eth_gasPrice where a node has no history.
   [[nodiscard]] Result<Fees> fees();
-  /// A fifth more than eth_estimateGas says. kConflict: it would revert, with the reason.
+  /// More than eth_estimateGas says, for what the next blocks may change. kConflict: it would revert, with the reason.
   [[nodiscard]] Result<std::uint64_t> estimate_gas(const Address& from, const TxCall& call);
 
   /// Estimates, signs and sends a type-2 transaction; asks for a new nonce once when another one was faster.

@@ -158,7 +158,7 @@ TEST(RpcClient, SendsAType2TransactionWithFeesAndNonce) {
   EXPECT_EQ(tx.nonce, 5u);
   EXPECT_EQ(tx.max_priority_fee, uint256(2));
   EXPECT_EQ(tx.max_fee, uint256(202));
-  EXPECT_EQ(tx.gas_limit, 120'000u);
+  EXPECT_EQ(tx.gas_limit, 300'000u);
   EXPECT_EQ(tx.value, uint256(7));
   EXPECT_EQ(tx.sender().value(), crypto::address_of(user_key()).value());
   EXPECT_EQ(done->block, 17u);
