@@ -34,15 +34,17 @@ Result<NodeCertificate> make_certificate(const crypto::Ed25519KeyPair& key) {
   Key secret(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, key.seed().bytes.data(), key.seed().kSize));
   Certificate cert(X509_new());
   if (!secret || !cert) return fail(ErrorCode::kInternal, "OpenSSL cannot make a certificate");
-  // No meaning is attached to the name or to the dates: trust comes from the key alone. RFC 5280 4.1.2.5 writes "no end" so.
+  // No meaning is attached to the name or to the dates: trust comes from the key alone. RFC 5280 4.1.2.5 writes "no
+  // end" so.
   const std::string name = to_hex(crypto::node_id(key.public_key()));
   X509_NAME* subject = X509_get_subject_name(cert.get());
   bool ok = X509_set_version(cert.get(), X509_VERSION_3) == 1;
   ok = ok && ASN1_INTEGER_set(X509_get_serialNumber(cert.get()), 1) == 1;
   ok = ok && ASN1_TIME_set_string(X509_getm_notBefore(cert.get()), "20180101000000Z") == 1;
   ok = ok && ASN1_TIME_set_string(X509_getm_notAfter(cert.get()), "99991231235959Z") == 1;
-  ok = ok && X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.data()),
-                                        static_cast<int>(name.size()), -1, 0) == 1;
+  ok =
+      ok && X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.data()),
+                                       static_cast<int>(name.size()), -1, 0) == 1;
   ok = ok && X509_set_issuer_name(cert.get(), subject) == 1;
   ok = ok && X509_set_pubkey(cert.get(), secret.get()) == 1;
   ok = ok && X509_sign(cert.get(), secret.get(), nullptr) != 0;

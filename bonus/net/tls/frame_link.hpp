@@ -1,5 +1,5 @@
-// FrameLink: a ByteStream made of one gRPC bidirectional call. An empty frame ends one direction, as close_write() of TCP does;
-// gRPC itself cannot half-close from the server's side.
+// FrameLink: a ByteStream made of one gRPC bidirectional call. An empty frame ends one direction, as close_write() of
+// TCP does; gRPC itself cannot half-close from the server's side.
 #pragma once
 
 #include <memory>

@@ -1,10 +1,10 @@
 // Composition of the server and the peers; TLS credentials.
 #include "bonus/net/tls/grpc_transport.hpp"
 
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_certificate_verifier.h>
-#include <grpc/support/log.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
 #include <map>
@@ -21,8 +21,9 @@ namespace {
 
 namespace tls_api = grpc::experimental;
 
-/// Replaces certificate authorities: TLS has proved that the peer holds the key in its certificate, so the only question is
-/// whether it is the key that was expected. A server expects any Ed25519 key and decides per service who may ask.
+/// Replaces certificate authorities: TLS has proved that the peer holds the key in its certificate, so the only
+/// question is whether it is the key that was expected. A server expects any Ed25519 key and decides per service who
+/// may ask.
 class KeyVerifier : public tls_api::ExternalCertificateVerifier {
  public:
   explicit KeyVerifier(std::optional<Ed25519PublicKey> expected) : expected_(expected) {}
@@ -33,7 +34,8 @@ class KeyVerifier : public tls_api::ExternalCertificateVerifier {
     if (!key) {
       *status = {grpc::StatusCode::UNAUTHENTICATED, key.error().message};
     } else if (expected_ && *key != *expected_) {
-      *status = {grpc::StatusCode::UNAUTHENTICATED, "another node answers at this endpoint: its key is " + to_hex(*key)};
+      *status = {grpc::StatusCode::UNAUTHENTICATED,
+                 "another node answers at this endpoint: its key is " + to_hex(*key)};
     } else {
       *status = grpc::Status::OK;
     }
@@ -55,18 +57,28 @@ void redirect_grpc_log() {
 
 class Transport final : public GrpcTransport {
  public:
-  Transport(runtime::Executor executor, const crypto::Ed25519KeyPair& key, TransportOptions options, const NodeCertificate& cert)
-      : executor_(std::move(executor)), self_(crypto::node_id(key.public_key())), options_(std::move(options)),
+  Transport(runtime::Executor executor, const crypto::Ed25519KeyPair& key, TransportOptions options,
+            const NodeCertificate& cert)
+      : executor_(std::move(executor)),
+        self_(crypto::node_id(key.public_key())),
+        options_(std::move(options)),
         provider_(std::make_shared<tls_api::StaticDataCertificateProvider>(
             std::vector<tls_api::IdentityKeyCertPair>{{cert.private_key_pem, cert.certificate_pem}})),
-        handlers_(std::make_shared<Handlers>(executor_, options_.max_concurrent_calls)), service_(handlers_) {}
+        handlers_(std::make_shared<Handlers>(executor_, options_.max_concurrent_calls)),
+        service_(handlers_) {}
   ~Transport() override { Transport::stop(); }
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
-  void on_message(std::string service, MessageHandler handler) override { handlers_->messages[std::move(service)] = std::move(handler); }
-  void on_call(std::string service, CallHandler handler) override { handlers_->calls[std::move(service)] = std::move(handler); }
-  void on_stream(std::string service, StreamHandler handler) override { handlers_->streams[std::move(service)] = std::move(handler); }
+  void on_message(std::string service, MessageHandler handler) override {
+    handlers_->messages[std::move(service)] = std::move(handler);
+  }
+  void on_call(std::string service, CallHandler handler) override {
+    handlers_->calls[std::move(service)] = std::move(handler);
+  }
+  void on_stream(std::string service, StreamHandler handler) override {
+    handlers_->streams[std::move(service)] = std::move(handler);
+  }
 
   Result<> start() override {
     tls_api::TlsServerCredentialsOptions tls(provider_);
@@ -99,7 +111,8 @@ class Transport final : public GrpcTransport {
     }
     for (const auto& link : links) link->stop();
     for (const auto& link : links) link->wait_idle();
-    if (server_) server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));  // gRPC's own clock
+    if (server_)
+      server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));  // gRPC's own clock
     server_.reset();
   }
 
@@ -107,7 +120,8 @@ class Transport final : public GrpcTransport {
   std::uint16_t port() const override { return port_; }
 
   Result<> set_peer(const Peer& peer) override {
-    if (peer.id != crypto::node_id(peer.key)) return fail(ErrorCode::kInvalid, "the peer's id does not belong to its key");
+    if (peer.id != crypto::node_id(peer.key))
+      return fail(ErrorCode::kInvalid, "the peer's id does not belong to its key");
     const std::lock_guard lock(mutex_);
     auto& link = links_[peer.id];
     if (link && link->peer().endpoint == peer.endpoint) return {};
@@ -144,14 +158,17 @@ class Transport final : public GrpcTransport {
     if (request.size() > kMaxFrameBytes) co_return fail(ErrorCode::kInvalid, "the request is larger than 16 MiB");
     co_return co_await link->call(std::move(service), std::move(request), timeout);
   }
-  runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> open(NodeId to, std::string service, Bytes header) override {
+  runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> open(NodeId to, std::string service,
+                                                                   Bytes header) override {
     const auto link = find(to);
     if (!link) co_return fail(unknown(to));
     co_return co_await link->open(std::move(service), std::move(header));
   }
 
  private:
-  static Error unknown(const NodeId& id) { return {ErrorCode::kNotFound, "no endpoint is known for node " + to_hex(id)}; }
+  static Error unknown(const NodeId& id) {
+    return {ErrorCode::kNotFound, "no endpoint is known for node " + to_hex(id)};
+  }
 
   std::shared_ptr<PeerLink> find(const NodeId& id) const {
     const std::lock_guard lock(mutex_);

@@ -36,7 +36,8 @@ struct World {
   template <class T>
   T run(runtime::Task<T> task) {
     auto done = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-    if (done.wait_for(std::chrono::seconds(20)) != std::future_status::ready) throw std::runtime_error("the task hangs");
+    if (done.wait_for(std::chrono::seconds(20)) != std::future_status::ready)
+      throw std::runtime_error("the task hangs");
     return done.get();
   }
   std::unique_ptr<GrpcTransport> node(std::uint8_t n, TransportOptions options = {}) {
@@ -107,8 +108,10 @@ TEST(GrpcTransport, CallsCarryTheCallersIdentity) {
   const auto refused = world.run(a->call(to.id, "refuse", Bytes{}, std::chrono::seconds(5)));
   EXPECT_EQ(refused.error().code, ErrorCode::kExhausted);
   EXPECT_EQ(refused.error().message, "no room");
-  EXPECT_EQ(world.run(a->call(to.id, "nothing", Bytes{}, std::chrono::seconds(5))).error().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(world.run(a->call(b->self(), "echo", Bytes((16u << 20) + 1), std::chrono::seconds(5))).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(world.run(a->call(to.id, "nothing", Bytes{}, std::chrono::seconds(5))).error().code,
+            ErrorCode::kUnsupported);
+  EXPECT_EQ(world.run(a->call(b->self(), "echo", Bytes((16u << 20) + 1), std::chrono::seconds(5))).error().code,
+            ErrorCode::kInvalid);
 }
 
 TEST(GrpcTransport, RefusesANodeWithAnotherKey) {
@@ -141,7 +144,8 @@ TEST(GrpcTransport, MessagesArriveInOrderAndAfterAReconnect) {
   const std::uint16_t port = b->port();
   const Peer to = peer_of(2, port);
   ASSERT_TRUE(a->set_peer(to).has_value());
-  for (unsigned i = 0; i < 1000; ++i) a->notify(to.id, "count", Bytes{static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)});
+  for (unsigned i = 0; i < 1000; ++i)
+    a->notify(to.id, "count", Bytes{static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)});
   ASSERT_TRUE(eventually([&] {
     const std::lock_guard lock(mutex);
     return seen.size() == 1000;
@@ -169,7 +173,8 @@ TEST(GrpcTransport, MessagesArriveInOrderAndAfterAReconnect) {
 }
 
 runtime::Task<Result<std::size_t>> exchange(GrpcTransport& from, NodeId to, std::size_t total) {
-  CO_TRY_ASSIGN(auto stream, co_await from.open(to, "echo", Bytes{9, 9, 9}));
+  Bytes header(3, 9);
+  CO_TRY_ASSIGN(auto stream, co_await from.open(to, "echo", std::move(header)));
   std::vector<std::uint8_t> buffer(16 << 10);
   std::size_t received = 0, sent = 0;
   while (sent < total) {
@@ -202,7 +207,7 @@ TEST(GrpcTransport, StreamsEchoAndHalfClose) {
 }
 
 runtime::Task<Result<std::size_t>> read_unknown(GrpcTransport& from, NodeId to) {
-  CO_TRY_ASSIGN(auto stream, co_await from.open(to, "unknown", Bytes{}));
+  CO_TRY_ASSIGN(auto stream, co_await from.open(to, "unknown", Bytes()));
   std::vector<std::uint8_t> buffer(16);
   co_return co_await stream->read(buffer);
 }
@@ -225,7 +230,8 @@ TEST(GrpcTransport, PortInUseIsSaid) {
   options.listen = "127.0.0.1:" + std::to_string(a->port());
   auto b = world.node(2, options);
   EXPECT_EQ(b->start().error().code, ErrorCode::kIo);
-  EXPECT_EQ(make_transport(world.io.get_executor(), key_of(1), TransportOptions{.listen = "nonsense"}).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(make_transport(world.io.get_executor(), key_of(1), TransportOptions{.listen = "nonsense"}).error().code,
+            ErrorCode::kInvalid);
 }
 
 }  // namespace

@@ -14,12 +14,18 @@ constexpr auto kReconnectDelay = std::chrono::milliseconds(250);
 Error from_status(const grpc::Status& status, const Peer& peer) {
   const std::string where = "node " + to_hex(peer.id).substr(0, 12) + " at " + peer.endpoint;
   switch (status.error_code()) {
-    case grpc::StatusCode::DEADLINE_EXCEEDED: return {ErrorCode::kTimeout, where + " did not answer in time"};
-    case grpc::StatusCode::CANCELLED: return {ErrorCode::kCancelled, "the call to " + where + " was stopped"};
-    case grpc::StatusCode::UNAUTHENTICATED: return {ErrorCode::kDenied, where + " refused this node: " + status.error_message()};
-    case grpc::StatusCode::RESOURCE_EXHAUSTED: return {ErrorCode::kExhausted, where + ": " + status.error_message()};
-    case grpc::StatusCode::UNIMPLEMENTED: return {ErrorCode::kUnsupported, where + ": " + status.error_message()};
-    default: return {ErrorCode::kUnavailable, where + " cannot be reached: " + status.error_message()};
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return {ErrorCode::kTimeout, where + " did not answer in time"};
+    case grpc::StatusCode::CANCELLED:
+      return {ErrorCode::kCancelled, "the call to " + where + " was stopped"};
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return {ErrorCode::kDenied, where + " refused this node: " + status.error_message()};
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return {ErrorCode::kExhausted, where + ": " + status.error_message()};
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return {ErrorCode::kUnsupported, where + ": " + status.error_message()};
+    default:
+      return {ErrorCode::kUnavailable, where + " cannot be reached: " + status.error_message()};
   }
 }
 
@@ -130,7 +136,10 @@ class PeerLink::NotifyReactor final : public grpc::ClientBidiReactor<v1::Notice,
 };
 
 PeerLink::PeerLink(Peer peer, std::shared_ptr<grpc::Channel> channel, runtime::Executor executor, QueueLimits limits)
-    : peer_(std::move(peer)), channel_(std::move(channel)), stub_(v1::Node::NewStub(channel_)), executor_(std::move(executor)),
+    : peer_(std::move(peer)),
+      channel_(std::move(channel)),
+      stub_(v1::Node::NewStub(channel_)),
+      executor_(std::move(executor)),
       limits_(limits) {}
 
 bool PeerLink::connected() const {

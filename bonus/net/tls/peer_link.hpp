@@ -9,8 +9,8 @@
 #include <set>
 #include <string>
 
-#include "bonus/net/api/transport.hpp"
 #include <grpcpp/grpcpp.h>
+#include "bonus/net/api/transport.hpp"
 
 #include "proto/node.grpc.pb.h"
 
@@ -22,8 +22,9 @@ struct QueueLimits {
 
 class FrameLink;
 
-/// Thread-safe. gRPC joins its own threads when the last reference to a channel goes, so that must never happen inside one of
-/// its callbacks: each operation holds a Token that dies after everything else of it, and wait_idle() waits for all of them.
+/// Thread-safe. gRPC joins its own threads when the last reference to a channel goes, so that must never happen inside
+/// one of its callbacks: each operation holds a Token that dies after everything else of it, and wait_idle() waits for
+/// all of them.
 class PeerLink : public std::enable_shared_from_this<PeerLink> {
  public:
   PeerLink(Peer peer, std::shared_ptr<grpc::Channel> channel, runtime::Executor executor, QueueLimits limits);
@@ -51,7 +52,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
 
  private:
   class NotifyReactor;
-  void pump();                ///< With the lock held: starts the stream or the next write when there is something to send.
+  void pump();  ///< With the lock held: starts the stream or the next write when there is something to send.
   void stream_ended();
   void retry_later();
 
@@ -63,11 +64,11 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   mutable std::mutex mutex_;
   std::condition_variable idle_;
   std::atomic<std::size_t> active_ = 0;
-  std::vector<std::weak_ptr<FrameLink>> streams_;     // for stop(); swept when it grows
+  std::vector<std::weak_ptr<FrameLink>> streams_;  // for stop(); swept when it grows
   std::set<grpc::ClientContext*> calls_;
   std::deque<v1::Notice> queue_;
   std::size_t queued_bytes_ = 0;
-  NotifyReactor* stream_ = nullptr;   // owned by gRPC until its OnDone
+  NotifyReactor* stream_ = nullptr;  // owned by gRPC until its OnDone
   bool writing_ = false, connected_ = false, waiting_ = false, stopped_ = false;
 };
 

@@ -64,10 +64,11 @@ class NotifyReactor final : public grpc::ServerBidiReactor<v1::Notice, v1::Empty
       return;
     }
     // The next message is read when this one has been handled: a flood waits in the peer's own queue.
-    boost::asio::post(handlers_->executor, [this, &deliver = handler->second, data = to_bytes(notice_.data())]() mutable {
-      deliver(from_, std::move(data));
-      StartRead(&notice_);
-    });
+    boost::asio::post(handlers_->executor,
+                      [this, &deliver = handler->second, data = to_bytes(notice_.data())]() mutable {
+                        deliver(from_, std::move(data));
+                        StartRead(&notice_);
+                      });
   }
   void OnCancel() override {}
   void OnDone() override { delete this; }
@@ -96,8 +97,8 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
   v1::CallReply* reply_;
 };
 
-runtime::Task<> serve_call(std::shared_ptr<Handlers> handlers, const Transport::CallHandler* handler, NodeId from, Bytes request,
-                           UnaryReactor* reactor, std::shared_ptr<Slot> slot) {
+runtime::Task<> serve_call(std::shared_ptr<Handlers> handlers, const Transport::CallHandler* handler, NodeId from,
+                           Bytes request, UnaryReactor* reactor, std::shared_ptr<Slot> slot) {
   Result<Bytes> result = fail(ErrorCode::kInternal, "the handler failed");
   try {
     result = co_await (*handler)(from, std::move(request));
@@ -124,14 +125,15 @@ class OpenReactor final : public FrameLink, public grpc::ServerBidiReactor<v1::F
     const auto handler = handlers_->streams.find(first_.service());
     auto slot = Slot::take(handlers_);
     if (!ok || handler == handlers_->streams.end() || !slot) {
-      close_with(!ok      ? grpc::Status::CANCELLED
+      close_with(!ok     ? grpc::Status::CANCELLED
                  : !slot ? grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams")
                          : grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "no such service: " + first_.service()));
       return;
     }
-    boost::asio::co_spawn(handlers_->executor,
-                          run(&handler->second, from_, to_bytes(first_.data()), std::make_unique<LinkStream>(self_), std::move(slot)),
-                          boost::asio::detached);
+    boost::asio::co_spawn(
+        handlers_->executor,
+        run(&handler->second, from_, to_bytes(first_.data()), std::make_unique<LinkStream>(self_), std::move(slot)),
+        boost::asio::detached);
   }
   void OnWriteDone(bool ok) override { write_done(ok); }
   void OnCancel() override { call_done(); }
@@ -204,9 +206,10 @@ grpc::ServerUnaryReactor* NodeService::Call(grpc::CallbackServerContext* context
     reactor->answer(fail(ErrorCode::kExhausted, "this node serves too many calls already"));
     return reactor;
   }
-  boost::asio::co_spawn(handlers_->executor,
-                        serve_call(handlers_, &handler->second, *from, to_bytes(request->data()), reactor, std::move(slot)),
-                        boost::asio::detached);
+  boost::asio::co_spawn(
+      handlers_->executor,
+      serve_call(handlers_, &handler->second, *from, to_bytes(request->data()), reactor, std::move(slot)),
+      boost::asio::detached);
   return reactor;
 }
 

@@ -11,8 +11,8 @@
 
 namespace bonus::net::tls {
 
-/// Handlers by service name and the bound on concurrent work. Immutable once the server runs; shared by all reactors, which
-/// may outlive the transport by the time that gRPC needs to end them.
+/// Handlers by service name and the bound on concurrent work. Immutable once the server runs; shared by all reactors,
+/// which may outlive the transport by the time that gRPC needs to end them.
 struct Handlers {
   explicit Handlers(runtime::Executor e, std::size_t limit) : executor(std::move(e)), max_active(limit) {}
   runtime::Executor executor;
@@ -29,7 +29,8 @@ class NodeService final : public v1::Node::CallbackService {
  public:
   explicit NodeService(std::shared_ptr<Handlers> handlers) : handlers_(std::move(handlers)) {}
   grpc::ServerBidiReactor<v1::Notice, v1::Empty>* Notify(grpc::CallbackServerContext* context) override;
-  grpc::ServerUnaryReactor* Call(grpc::CallbackServerContext* context, const v1::CallRequest* request, v1::CallReply* reply) override;
+  grpc::ServerUnaryReactor* Call(grpc::CallbackServerContext* context, const v1::CallRequest* request,
+                                 v1::CallReply* reply) override;
   grpc::ServerBidiReactor<v1::Frame, v1::Frame>* Open(grpc::CallbackServerContext* context) override;
 
  private:
