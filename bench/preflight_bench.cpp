@@ -1,4 +1,5 @@
-// One preflight over N offers from N/50 workers, on the contract's storage in memory. Reports mean, median and p99 over the iterations.
+// One preflight over N offers from N/50 workers, on the contract's storage in memory. Reports mean, median and p99 over
+// the iterations.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Replays a fuzz corpus without libFuzzer: every file below the given folders is given to the target once, together with
-// truncations of it, so that the corpora are checked by every ordinary build.
+// Replays a fuzz corpus without libFuzzer: every file below the given folders is given to the target once, together
+// with truncations of it, so that the corpora are checked by every ordinary build.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

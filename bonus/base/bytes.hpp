@@ -33,16 +33,18 @@ struct FixedBytes {
   }
   /// The given bytes, which must be exactly N long.
   [[nodiscard]] static Result<FixedBytes> from(BytesView in) {
-    if (in.size() != N) return fail(ErrorCode::kInvalid, "expected " + std::to_string(N) + " bytes, got " + std::to_string(in.size()));
+    if (in.size() != N)
+      return fail(ErrorCode::kInvalid, "expected " + std::to_string(N) + " bytes, got " + std::to_string(in.size()));
     FixedBytes out;
     std::ranges::copy(in, out.bytes.begin());
     return out;
   }
 };
 
-using Hash32 = FixedBytes<32, struct HashTag>;        ///< Keccak-256 or SHA-256 digest; the name of the field says which.
-using Address = FixedBytes<20, struct AddressTag>;    ///< Ethereum account address.
-using NodeId = FixedBytes<32, struct NodeIdTag>;      ///< SHA-256("bonus/node/v1" || Ed25519 public key), architecture "Identity".
+using Hash32 = FixedBytes<32, struct HashTag>;      ///< Keccak-256 or SHA-256 digest; the name of the field says which.
+using Address = FixedBytes<20, struct AddressTag>;  ///< Ethereum account address.
+using NodeId =
+    FixedBytes<32, struct NodeIdTag>;  ///< SHA-256("bonus/node/v1" || Ed25519 public key), architecture "Identity".
 using Ed25519PublicKey = FixedBytes<32, struct Ed25519PublicTag>;  ///< RFC 8032.
 using Ed25519Signature = FixedBytes<64, struct Ed25519SignatureTag>;
 

@@ -12,7 +12,8 @@ namespace bonus {
 
 using MetricLabels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
-/// Names follow `bonus_<module>_<noun>_<unit>[_total]`. Thread-safe. References stay valid as long as the registry lives.
+/// Names follow `bonus_<module>_<noun>_<unit>[_total]`. Thread-safe. References stay valid as long as the registry
+/// lives.
 class Metrics {
  public:
   class Counter {
@@ -39,7 +40,8 @@ class Metrics {
   /// The same name and labels give the same object.
   Counter& counter(std::string_view name, std::string_view help, MetricLabels labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, MetricLabels labels = {});
-  Histogram& histogram(std::string_view name, std::string_view help, const std::vector<double>& bounds, MetricLabels labels = {});
+  Histogram& histogram(std::string_view name, std::string_view help, const std::vector<double>& bounds,
+                       MetricLabels labels = {});
   /// Prometheus text format 0.0.4.
   [[nodiscard]] std::string expose() const;
 

@@ -11,19 +11,19 @@ namespace bonus {
 
 /// What the caller can do about it, not where it happened.
 enum class ErrorCode : std::uint8_t {
-  kInvalid,        ///< The input is malformed or breaks a rule: do not retry unchanged.
-  kNotFound,       ///< The thing named does not exist (here).
-  kExists,         ///< The thing to be made exists already.
-  kDenied,         ///< The caller may not do this.
-  kExhausted,      ///< A bound was reached: memory, queue, quota, funds, size.
-  kUnavailable,    ///< A peer or service cannot be reached now: retry later.
-  kTimeout,        ///< No answer in time.
-  kCancelled,      ///< The work was stopped by its owner.
-  kCorrupt,        ///< Stored data fails its own check.
-  kIo,             ///< The operating system refused.
-  kUnsupported,    ///< Understood, but not offered here.
-  kConflict,       ///< The state changed or is not the one that the operation needs.
-  kInternal,       ///< Our own bug.
+  kInvalid,      ///< The input is malformed or breaks a rule: do not retry unchanged.
+  kNotFound,     ///< The thing named does not exist (here).
+  kExists,       ///< The thing to be made exists already.
+  kDenied,       ///< The caller may not do this.
+  kExhausted,    ///< A bound was reached: memory, queue, quota, funds, size.
+  kUnavailable,  ///< A peer or service cannot be reached now: retry later.
+  kTimeout,      ///< No answer in time.
+  kCancelled,    ///< The work was stopped by its owner.
+  kCorrupt,      ///< Stored data fails its own check.
+  kIo,           ///< The operating system refused.
+  kUnsupported,  ///< Understood, but not offered here.
+  kConflict,     ///< The state changed or is not the one that the operation needs.
+  kInternal,     ///< Our own bug.
 };
 
 [[nodiscard]] std::string_view to_string(ErrorCode code);
@@ -74,7 +74,8 @@ using Result = std::expected<T, Error>;
     if (!bonus_try_result) co_return std::unexpected(std::move(bonus_try_result).error()); \
     *std::move(bonus_try_result);                                                          \
   })
-#define CO_TRY_ASSIGN(declaration, ...) CO_TRY_ASSIGN_INNER(BONUS_CONCAT(bonus_try_, __LINE__), declaration, __VA_ARGS__)
+#define CO_TRY_ASSIGN(declaration, ...) \
+  CO_TRY_ASSIGN_INNER(BONUS_CONCAT(bonus_try_, __LINE__), declaration, __VA_ARGS__)
 #define CO_TRY_ASSIGN_INNER(name, declaration, ...)              \
   auto name = (__VA_ARGS__);                                     \
   if (!name) co_return std::unexpected(std::move(name).error()); \

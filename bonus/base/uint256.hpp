@@ -11,7 +11,8 @@
 
 namespace bonus {
 
-/// Four 64-bit limbs, least significant first. All operations wrap modulo 2^256; division by zero yields zero as in the EVM.
+/// Four 64-bit limbs, least significant first. All operations wrap modulo 2^256; division by zero yields zero as in the
+/// EVM.
 struct uint256 {
   std::array<std::uint64_t, 4> limb{};
 

@@ -21,8 +21,8 @@ struct Unit {
   Unit& operator-=(Unit b) { return *this = *this - b; }
 };
 
-using MilliCpu = Unit<std::uint32_t, struct MilliCpuTag>;   ///< Thousandths of one core.
-using MebiBytes = Unit<std::uint64_t, struct MebiBytesTag>; ///< 2^20 bytes.
+using MilliCpu = Unit<std::uint32_t, struct MilliCpuTag>;       ///< Thousandths of one core.
+using MebiBytes = Unit<std::uint64_t, struct MebiBytesTag>;     ///< 2^20 bytes.
 inline const uint256 kWeiPerBnc{1'000'000'000'000'000'000ULL};  ///< BNC has 18 decimals.
 
 }  // namespace bonus

@@ -20,7 +20,7 @@ namespace json = boost::json;
 
 constexpr std::size_t kMaxAnswerBytes = 64 << 20;
 constexpr std::uint64_t kSpareGas = 150'000;  // seven new storage slots (EIP-2929)
-constexpr int kRevertedCode = 3;  // geth's code for a reverted call
+constexpr int kRevertedCode = 3;              // geth's code for a reverted call
 
 std::unexpected<Error> malformed(std::string_view what) {
   return fail(ErrorCode::kInvalid, fmt::format("the node's answer has no usable {}", what));

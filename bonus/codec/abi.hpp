@@ -15,10 +15,21 @@ namespace bonus::abi {
 
 /// A parsed type: "uint256", "address", "bool", "bytes32", "bytes", "string", "(uint64,string)[]", "uint8[3]".
 struct Type {
-  enum class Kind : std::uint8_t { kUint, kInt, kAddress, kBool, kFixedBytes, kBytes, kString, kTuple, kArray, kFixedArray };
+  enum class Kind : std::uint8_t {
+    kUint,
+    kInt,
+    kAddress,
+    kBool,
+    kFixedBytes,
+    kBytes,
+    kString,
+    kTuple,
+    kArray,
+    kFixedArray
+  };
   Kind kind = Kind::kUint;
-  unsigned size = 256;            ///< Bits of an integer, bytes of bytesN, elements of a fixed array.
-  std::vector<Type> inner;        ///< Members of a tuple, or the one element type of an array.
+  unsigned size = 256;      ///< Bits of an integer, bytes of bytesN, elements of a fixed array.
+  std::vector<Type> inner;  ///< Members of a tuple, or the one element type of an array.
   [[nodiscard]] bool dynamic() const;
   [[nodiscard]] std::string to_string() const;  ///< Canonical text, as in selectors.
   /// kInvalid names the place. Depth is bounded by 16, members by 64.
@@ -26,27 +37,28 @@ struct Type {
 };
 
 struct Value;
-/// Tuple members or array elements. A list of one list must be written `{Value(Values{...})}`: C++ takes `{Values{...}}` for
-/// a copy of the inner one.
+/// Tuple members or array elements. A list of one list must be written `{Value(Values{...})}`: C++ takes
+/// `{Values{...}}` for a copy of the inner one.
 using Values = std::vector<Value>;
 /// uint/int/bool/address-as-number share uint256; address and bytesN may be given as Bytes of the exact length.
 struct Value {
   std::variant<uint256, Bytes, std::string, Values> v;
-  Value(const uint256& x) : v(x) {}              // NOLINT(google-explicit-constructor)
+  Value(const uint256& x) : v(x) {}  // NOLINT(google-explicit-constructor)
   template <std::unsigned_integral T>
     requires(!std::same_as<T, bool>)
-  Value(T x) : v(uint256(x)) {}                  // NOLINT(google-explicit-constructor): any unsigned width but bool
-  Value(bool x) : v(uint256(x ? 1u : 0u)) {}     // NOLINT(google-explicit-constructor)
-  Value(Bytes x) : v(std::move(x)) {}            // NOLINT(google-explicit-constructor)
-  Value(std::string x) : v(std::move(x)) {}      // NOLINT(google-explicit-constructor)
-  Value(const char* x) : v(std::string(x)) {}    // NOLINT(google-explicit-constructor)
-  Value(Values x) : v(std::move(x)) {}           // NOLINT(google-explicit-constructor)
+  Value(T x) : v(uint256(x)) {}                // NOLINT(google-explicit-constructor): any unsigned width but bool
+  Value(bool x) : v(uint256(x ? 1u : 0u)) {}   // NOLINT(google-explicit-constructor)
+  Value(Bytes x) : v(std::move(x)) {}          // NOLINT(google-explicit-constructor)
+  Value(std::string x) : v(std::move(x)) {}    // NOLINT(google-explicit-constructor)
+  Value(const char* x) : v(std::string(x)) {}  // NOLINT(google-explicit-constructor)
+  Value(Values x) : v(std::move(x)) {}         // NOLINT(google-explicit-constructor)
   template <std::size_t N, class Tag>
-  Value(const FixedBytes<N, Tag>& x) : v(Bytes(x.bytes.begin(), x.bytes.end())) {}  // NOLINT(google-explicit-constructor)
+  Value(const FixedBytes<N, Tag>& x)
+      : v(Bytes(x.bytes.begin(), x.bytes.end())) {}  // NOLINT(google-explicit-constructor)
 
   /// Accessors for decoded values; decode() has checked the shape, so a wrong one is our own bug and asserts.
   [[nodiscard]] const uint256& number() const;
-  [[nodiscard]] std::uint64_t u64() const;      ///< Clamped.
+  [[nodiscard]] std::uint64_t u64() const;  ///< Clamped.
   [[nodiscard]] bool boolean() const;
   [[nodiscard]] Address address() const;
   [[nodiscard]] Hash32 hash32() const;
@@ -55,7 +67,8 @@ struct Value {
   [[nodiscard]] const Values& items() const;
 };
 
-/// Encodes the members of a tuple type (function arguments, return values, event data). kInvalid when a value does not fit its type.
+/// Encodes the members of a tuple type (function arguments, return values, event data). kInvalid when a value does not
+/// fit its type.
 [[nodiscard]] Result<Bytes> encode(const Type& tuple, const Values& values);
 /// Strict mode of the specification: padding is zero, integers fit their type, tails follow each other in order without
 /// gaps or overlaps and end where the input ends; at most `max_elements` values in all. kInvalid names the place.

@@ -19,7 +19,7 @@ class Encoder {
   Encoder& raw(BytesView encoded);  ///< An item that is encoded already.
   Encoder& begin_list();
   Encoder& end_list();
-  [[nodiscard]] Bytes take();       ///< All lists must be closed.
+  [[nodiscard]] Bytes take();  ///< All lists must be closed.
 
  private:
   Bytes out_;
@@ -32,11 +32,11 @@ class Decoder {
   explicit Decoder(BytesView in) : rest_(in) {}
   [[nodiscard]] bool at_end() const { return rest_.empty(); }
   [[nodiscard]] bool next_is_list() const { return !rest_.empty() && rest_[0] >= 0xc0; }
-  [[nodiscard]] Result<BytesView> bytes();            ///< A byte string item.
-  [[nodiscard]] Result<std::uint64_t> number();       ///< Without leading zeros, at most 8 bytes.
+  [[nodiscard]] Result<BytesView> bytes();       ///< A byte string item.
+  [[nodiscard]] Result<std::uint64_t> number();  ///< Without leading zeros, at most 8 bytes.
   [[nodiscard]] Result<uint256> number256();
-  [[nodiscard]] Result<Decoder> list();               ///< A decoder over the items of the list; this one steps behind it.
-  [[nodiscard]] Result<BytesView> raw_item();         ///< The next item with its prefix, whatever it is.
+  [[nodiscard]] Result<Decoder> list();        ///< A decoder over the items of the list; this one steps behind it.
+  [[nodiscard]] Result<BytesView> raw_item();  ///< The next item with its prefix, whatever it is.
   template <class Fixed>
   [[nodiscard]] Result<Fixed> fixed() {
     Decoder probe = *this;
@@ -45,7 +45,7 @@ class Decoder {
     *this = probe;
     return value;
   }
-  [[nodiscard]] Result<> expect_end() const;          ///< kInvalid when something follows.
+  [[nodiscard]] Result<> expect_end() const;  ///< kInvalid when something follows.
 
  private:
   BytesView rest_;

@@ -48,7 +48,8 @@ struct Secp256k1Signature {
   Hash32 r, s;
   std::uint8_t recovery = 0;
 };
-[[nodiscard]] Result<Address> address_of(const SecretKey256& key);  ///< kInvalid when the key is zero or above the group order.
+[[nodiscard]] Result<Address> address_of(
+    const SecretKey256& key);  ///< kInvalid when the key is zero or above the group order.
 [[nodiscard]] Result<Secp256k1Signature> secp256k1_sign(const SecretKey256& key, const Hash32& digest);  ///< RFC 6979.
 /// The address whose key made the signature. kInvalid for r, s out of range or (by EIP-2) high s.
 [[nodiscard]] Result<Address> secp256k1_recover(const Hash32& digest, const Secp256k1Signature& signature);
@@ -60,6 +61,7 @@ struct Secp256k1Signature {
 [[nodiscard]] Result<Address> parse_address(std::string_view text);
 
 [[nodiscard]] X25519Public x25519_public(const X25519Secret& secret);
-[[nodiscard]] Result<Hash32> x25519(const X25519Secret& secret, const X25519Public& peer);  ///< kInvalid for a low-order point.
+[[nodiscard]] Result<Hash32> x25519(const X25519Secret& secret,
+                                    const X25519Public& peer);  ///< kInvalid for a low-order point.
 
 }  // namespace bonus::crypto

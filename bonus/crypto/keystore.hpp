@@ -12,7 +12,8 @@ namespace bonus::crypto {
 /// BIP-39, English word list. 16, 20, 24, 28 or 32 bytes of entropy. kInvalid for other lengths.
 [[nodiscard]] Result<std::string> mnemonic_from_entropy(BytesView entropy);
 /// kInvalid names the unknown word or the wrong checksum.
-[[nodiscard]] Result<FixedBytes<64, struct SeedTag>> mnemonic_to_seed(std::string_view phrase, std::string_view passphrase = "");
+[[nodiscard]] Result<FixedBytes<64, struct SeedTag>> mnemonic_to_seed(std::string_view phrase,
+                                                                      std::string_view passphrase = "");
 /// BIP-32 / BIP-44 path such as "m/44'/60'/0'/0/0".
 [[nodiscard]] Result<SecretKey256> derive_key(BytesView seed, std::string_view path);
 /// m/44'/60'/0'/0/index of a phrase, as wallets do.
@@ -23,7 +24,8 @@ struct ScryptCost {
   std::uint32_t r = 8, p = 1;
 };
 /// Web3 Secret Storage V3 (scrypt, aes-128-ctr). Reading also accepts pbkdf2. The cost is bounded when reading (1 GiB).
-[[nodiscard]] Result<std::string> keystore_encrypt(const SecretKey256& key, std::string_view password, ScryptCost cost = {});
+[[nodiscard]] Result<std::string> keystore_encrypt(const SecretKey256& key, std::string_view password,
+                                                   ScryptCost cost = {});
 [[nodiscard]] Result<SecretKey256> keystore_decrypt(std::string_view json, std::string_view password);
 
 }  // namespace bonus::crypto

@@ -11,8 +11,8 @@ namespace bonus::runtime {
 class Clock {
  public:
   virtual ~Clock() = default;
-  [[nodiscard]] virtual Instant now() const = 0;            ///< Monotonic.
-  [[nodiscard]] virtual UnixMillis unix_ms() const = 0;     ///< Wall clock; may jump.
+  [[nodiscard]] virtual Instant now() const = 0;         ///< Monotonic.
+  [[nodiscard]] virtual UnixMillis unix_ms() const = 0;  ///< Wall clock; may jump.
   [[nodiscard]] UnixSeconds unix_s() const { return static_cast<UnixSeconds>(unix_ms() / 1000); }
 };
 
@@ -30,7 +30,8 @@ class Random {
   }
 };
 
-/// The real clock and the operating system's generator (asio/ is the real world). Thread-safe, live for the whole program.
+/// The real clock and the operating system's generator (asio/ is the real world). Thread-safe, live for the whole
+/// program.
 [[nodiscard]] Clock& system_clock();
 [[nodiscard]] Random& system_random();
 

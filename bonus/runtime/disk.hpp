@@ -9,14 +9,15 @@
 
 namespace bonus::runtime {
 
-/// An append-only log of checksummed records (length, CRC-32C, bytes). A torn tail is cut on opening, a damaged middle is
-/// kCorrupt with its offset. Not thread-safe.
+/// An append-only log of checksummed records (length, CRC-32C, bytes). A torn tail is cut on opening, a damaged middle
+/// is kCorrupt with its offset. Not thread-safe.
 class AppendLog {
  public:
   virtual ~AppendLog() = default;
-  [[nodiscard]] virtual const std::vector<Bytes>& recovered() const = 0;  ///< What was there when it was opened, in order.
+  [[nodiscard]] virtual const std::vector<Bytes>& recovered()
+      const = 0;  ///< What was there when it was opened, in order.
   [[nodiscard]] virtual Result<> append(BytesView record) = 0;
-  [[nodiscard]] virtual Result<> sync() = 0;                              ///< Durable on return.
+  [[nodiscard]] virtual Result<> sync() = 0;  ///< Durable on return.
   /// Atomically replaces the whole log by these records, durably.
   [[nodiscard]] virtual Result<> rewrite(const std::vector<Bytes>& records) = 0;
 };

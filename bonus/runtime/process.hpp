@@ -11,15 +11,15 @@
 namespace bonus::runtime {
 
 struct ProcessOptions {
-  std::vector<std::string> argv;               ///< argv[0] is looked up in PATH.
+  std::vector<std::string> argv;  ///< argv[0] is looked up in PATH.
   std::map<std::string, std::string> extra_env;
-  std::string working_directory;               ///< Empty: this process's.
-  Bytes input;                                 ///< Given on standard input.
-  std::size_t output_limit_bytes = 1 << 20;    ///< Of each of stdout and stderr; more is read and dropped.
-  Duration timeout = std::chrono::seconds(60); ///< Then SIGKILL and kTimeout.
+  std::string working_directory;                ///< Empty: this process's.
+  Bytes input;                                  ///< Given on standard input.
+  std::size_t output_limit_bytes = 1 << 20;     ///< Of each of stdout and stderr; more is read and dropped.
+  Duration timeout = std::chrono::seconds(60);  ///< Then SIGKILL and kTimeout.
 };
 struct ProcessResult {
-  int exit_code = 0;   ///< 128 + signal when it was killed.
+  int exit_code = 0;  ///< 128 + signal when it was killed.
   std::string out, err;
 };
 /// Blocking; call from a BlockingPool thread or a command-line program. kNotFound: no such program.

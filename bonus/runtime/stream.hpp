@@ -9,7 +9,8 @@
 
 namespace bonus::runtime {
 
-/// One reader and one writer at a time, both on the stream's executor. Errors: kUnavailable (peer gone), kCancelled, kTimeout.
+/// One reader and one writer at a time, both on the stream's executor. Errors: kUnavailable (peer gone), kCancelled,
+/// kTimeout.
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
@@ -26,7 +27,8 @@ class ByteStream {
 /// Copies both directions until both have ended or one fails; then closes both.
 [[nodiscard]] Task<> splice(std::unique_ptr<ByteStream> a, std::unique_ptr<ByteStream> b);
 /// A TCP connection. `host` is an address or a name. kUnavailable, kTimeout.
-[[nodiscard]] Task<Result<std::unique_ptr<ByteStream>>> connect_tcp(std::string host, std::uint16_t port, Duration timeout);
+[[nodiscard]] Task<Result<std::unique_ptr<ByteStream>>> connect_tcp(std::string host, std::uint16_t port,
+                                                                    Duration timeout);
 /// A Unix stream socket.
 [[nodiscard]] Task<Result<std::unique_ptr<ByteStream>>> connect_unix(std::string path);
 /// Takes ownership of a connected, non-blocking-capable descriptor (pipe end, pty master, socket).

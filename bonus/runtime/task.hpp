@@ -18,8 +18,9 @@ using Executor = boost::asio::any_io_executor;
 
 /// Owns spawned coroutines. `stop()` cancels all (boost::asio terminal cancellation) and `join()` waits for their end.
 /// An exception that leaves a task is logged with the task's name and ends only that task. Thread-safe.
-/// Each task runs on a strand of its own over `executor`. In a stopped task the operation under way fails with kCancelled
-/// and every later co_await throws Asio's operation_aborted, so that even a loop which ignores errors ends; clean up by destructors.
+/// Each task runs on a strand of its own over `executor`. In a stopped task the operation under way fails with
+/// kCancelled and every later co_await throws Asio's operation_aborted, so that even a loop which ignores errors ends;
+/// clean up by destructors.
 class TaskGroup {
  public:
   explicit TaskGroup(Executor executor);

@@ -47,7 +47,7 @@ cmd_build() {
 
 cmd_check() {
   cmd_build release
-  tools/tidy
+  tools/tidy --check-format
   ctest --test-dir build/release -L fast --output-on-failure
 }
 
@@ -55,7 +55,7 @@ cmd_test() {
   cmd_setup
   cmd_build release
   say "repository linter"
-  tools/tidy
+  tools/tidy --check-format
   say "JavaScript clients and solc, from their lock files"
   tools/dev/npm_ci contracts
   tools/dev/npm_ci tests/e2e

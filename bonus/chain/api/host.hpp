@@ -1,4 +1,5 @@
-// What a native system contract sees of the chain while it runs. Deterministic; everything is undone when the call fails.
+// What a native system contract sees of the chain while it runs. Deterministic; everything is undone when the call
+// fails.
 #pragma once
 
 #include <array>
@@ -15,7 +16,7 @@ namespace bonus::chain {
 struct BlockContext {
   std::uint64_t number = 0;
   UnixSeconds timestamp = 0;
-  Hash32 randao;                     ///< prevRandao of this block: the seed of draws.
+  Hash32 randao;  ///< prevRandao of this block: the seed of draws.
   Address beneficiary;
   std::uint64_t chain_id = 0;
   std::uint64_t gas_limit = 0;
@@ -34,20 +35,21 @@ class Host {
   [[nodiscard]] virtual uint256 load(const Address& contract, const uint256& slot) const = 0;
   virtual void store(const Address& contract, const uint256& slot, const uint256& value) = 0;
   virtual void emit(Log log) = 0;
-  /// kExhausted when the gas is used up. Free outside transactions (block hooks, preflight from RPC is bounded by its gas cap).
+  /// kExhausted when the gas is used up. Free outside transactions (block hooks, preflight from RPC is bounded by its
+  /// gas cap).
   [[nodiscard]] virtual Result<> charge(std::uint64_t gas) = 0;
 };
 
 struct CallInput {
   Address caller;
   Address contract;
-  uint256 value;                     ///< Already moved to the contract's balance.
+  uint256 value;  ///< Already moved to the contract's balance.
   BytesView data;
-  bool read_only = false;            ///< eth_call of a view, STATICCALL: state changes must fail.
+  bool read_only = false;  ///< eth_call of a view, STATICCALL: state changes must fail.
 };
 struct CallOutcome {
   bool success = false;
-  Bytes output;                      ///< Return data, or `Error(string)` when it failed.
+  Bytes output;  ///< Return data, or `Error(string)` when it failed.
 };
 
 /// One system contract at a fixed address (market.md). Stateless: everything it knows is in the Host's storage.
@@ -58,7 +60,8 @@ class NativeContract {
   [[nodiscard]] virtual CallOutcome call(Host& host, const CallInput& input) const = 0;
   /// After the last transaction of each block. Must not fail; its work is bounded by genesis parameters.
   virtual void end_block(Host& host) const = 0;
-  /// Sum of all wei that the contract owes to others; must equal its balance (conservation, checked in tests every block).
+  /// Sum of all wei that the contract owes to others; must equal its balance (conservation, checked in tests every
+  /// block).
   [[nodiscard]] virtual uint256 liabilities(const Host& host) const = 0;
 };
 

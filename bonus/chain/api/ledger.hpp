@@ -15,7 +15,7 @@ namespace bonus::chain {
 struct StoredBlock {
   Block block;
   Hash32 hash;
-  Bytes commit;                              ///< Encoded consensus::CommitCert that made it final; empty for genesis.
+  Bytes commit;  ///< Encoded consensus::CommitCert that made it final; empty for genesis.
   std::size_t size_bytes = 0;
 };
 struct StoredReceipt {
@@ -23,8 +23,8 @@ struct StoredReceipt {
   TransactionPtr transaction;
   Hash32 block_hash;
   std::uint64_t block_number = 0;
-  std::uint32_t index = 0;                   ///< In the block.
-  std::uint32_t first_log_index = 0;         ///< Of its first log in the block.
+  std::uint32_t index = 0;            ///< In the block.
+  std::uint32_t first_log_index = 0;  ///< Of its first log in the block.
 };
 struct Account {
   std::uint64_t nonce = 0;
@@ -46,9 +46,9 @@ struct CallReply {
 };
 struct LogFilter {
   std::uint64_t from_block = 0, to_block = 0;
-  std::vector<Address> addresses{};                       ///< Empty: any.
-  std::vector<std::vector<Hash32>> topics{};              ///< Per position: empty = any, else one of.
-  std::size_t limit = 10'000;                           ///< kExhausted when more would match.
+  std::vector<Address> addresses{};           ///< Empty: any.
+  std::vector<std::vector<Hash32>> topics{};  ///< Per position: empty = any, else one of.
+  std::size_t limit = 10'000;                 ///< kExhausted when more would match.
 };
 struct FoundLog {
   Log log;
@@ -70,7 +70,8 @@ class LedgerReader {
   [[nodiscard]] virtual Result<std::vector<StoredReceipt>> receipts(std::uint64_t number) const = 0;
   /// State after block `number`; a missing account is all zero.
   [[nodiscard]] virtual Result<Account> account(const Address& address, std::uint64_t number) const = 0;
-  [[nodiscard]] virtual Result<uint256> storage(const Address& address, const uint256& slot, std::uint64_t number) const = 0;
+  [[nodiscard]] virtual Result<uint256> storage(const Address& address, const uint256& slot,
+                                                std::uint64_t number) const = 0;
   /// Runs on the state after block `number`, in the context of that block, and changes nothing.
   [[nodiscard]] virtual Result<CallReply> call(const CallRequest& request, std::uint64_t number) const = 0;
   [[nodiscard]] virtual Result<std::vector<FoundLog>> logs(const LogFilter& filter) const = 0;
@@ -85,9 +86,9 @@ struct BuildInput {
   std::uint16_t proposer = 0;
   Address beneficiary;
   crypto::VrfProof vrf_proof;
-  Hash32 randao;                             ///< From the VRF output of the proof.
+  Hash32 randao;  ///< From the VRF output of the proof.
   Bytes last_commit;
-  std::vector<TransactionPtr> candidates;    ///< In the order to try; those that do not apply are left out.
+  std::vector<TransactionPtr> candidates;  ///< In the order to try; those that do not apply are left out.
 };
 
 /// The writer's side. One thread writes; build() and validate() may run beside readers.
@@ -104,8 +105,9 @@ class Ledger : public LedgerReader {
 struct MempoolStats {
   std::size_t pending = 0, queued = 0, bytes = 0;
 };
-/// Thread-safe, bounded. Errors carry geth's texts where tools parse them ("nonce too low", "insufficient funds for gas * price + value",
-/// "replacement transaction underpriced", "already known", "max fee per gas less than block base fee", ...).
+/// Thread-safe, bounded. Errors carry geth's texts where tools parse them ("nonce too low", "insufficient funds for gas
+/// * price + value", "replacement transaction underpriced", "already known", "max fee per gas less than block base
+/// fee", ...).
 class Mempool {
  public:
   virtual ~Mempool() = default;
@@ -114,10 +116,11 @@ class Mempool {
   [[nodiscard]] virtual TransactionPtr find(const Hash32& hash) const = 0;
   /// Executable transactions by effective tip, nonce order kept per sender, up to `gas_limit`.
   [[nodiscard]] virtual std::vector<TransactionPtr> best(const uint256& base_fee, std::uint64_t gas_limit) const = 0;
-  [[nodiscard]] virtual std::uint64_t next_nonce(const Address& sender) const = 0;  ///< Of the state plus what is pending here.
+  [[nodiscard]] virtual std::uint64_t next_nonce(
+      const Address& sender) const = 0;  ///< Of the state plus what is pending here.
   [[nodiscard]] virtual MempoolStats stats() const = 0;
   [[nodiscard]] virtual bool has_work() const = 0;
-  virtual void on_block(const StoredBlock& block) = 0;                             ///< Drops what is mined or no longer valid.
+  virtual void on_block(const StoredBlock& block) = 0;  ///< Drops what is mined or no longer valid.
   virtual void on_added(std::function<void(TransactionPtr)> listener) = 0;
 };
 

@@ -1,5 +1,5 @@
-// The Nodes and Market contracts as C++ values, and the ABI of their calls (contracts/interfaces/*.sol is the contract).
-// Field meanings and units are documented there.
+// The Nodes and Market contracts as C++ values, and the ABI of their calls (contracts/interfaces/*.sol is the
+// contract). Field meanings and units are documented there.
 #pragma once
 
 #include <string>
@@ -56,7 +56,16 @@ struct OrderSpec {
 enum class OrderState : std::uint8_t { kNone, kOpen, kMatched, kClosed };
 enum class LeaseState : std::uint8_t { kNone, kStarting, kRunning, kEnded };
 enum class EndReason : std::uint8_t {
-  kNone, kUser, kDepositExhausted, kDurationReached, kWorkerLeft, kWorkerFailed, kImageFailed, kHealthFailed, kWorkloadExited, kStartTimeout
+  kNone,
+  kUser,
+  kDepositExhausted,
+  kDurationReached,
+  kWorkerLeft,
+  kWorkerFailed,
+  kImageFailed,
+  kHealthFailed,
+  kWorkloadExited,
+  kStartTimeout
 };
 struct Order {
   std::uint64_t id = 0;
@@ -77,7 +86,7 @@ struct Lease {
   uint256 price_per_second;
   UnixSeconds matched_at = 0, started_at = 0, settled_until = 0, ended_at = 0;
   uint256 paid_total, paid_worker, paid_developer, paid_foundation;
-  std::vector<std::uint16_t> ports;          ///< Decoded `endpoint`.
+  std::vector<std::uint16_t> ports;  ///< Decoded `endpoint`.
   std::string detail;
 };
 struct Explanation {
@@ -159,9 +168,21 @@ struct Split {
 
 // Events, recognised in receipts and logs; nothing when the log is another event.
 namespace event {
-struct OrderCreated { std::uint64_t order_id = 0; Address user; uint256 deposit; };
-struct LeaseMatched { std::uint64_t lease_id = 0, order_id = 0, offer_id = 0; Address worker; uint256 price_per_second; };
-struct LeaseEnded { std::uint64_t lease_id = 0, order_id = 0; EndReason reason = EndReason::kNone; std::string detail; };
+struct OrderCreated {
+  std::uint64_t order_id = 0;
+  Address user;
+  uint256 deposit;
+};
+struct LeaseMatched {
+  std::uint64_t lease_id = 0, order_id = 0, offer_id = 0;
+  Address worker;
+  uint256 price_per_second;
+};
+struct LeaseEnded {
+  std::uint64_t lease_id = 0, order_id = 0;
+  EndReason reason = EndReason::kNone;
+  std::string detail;
+};
 [[nodiscard]] std::optional<OrderCreated> order_created(const Log& log);
 [[nodiscard]] std::optional<LeaseMatched> lease_matched(const Log& log);
 [[nodiscard]] std::optional<LeaseEnded> lease_ended(const Log& log);

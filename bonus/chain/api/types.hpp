@@ -19,27 +19,27 @@ using Bloom = FixedBytes<256, struct BloomTag>;  ///< Yellow Paper, 4.3.1.
 /// Types 0 (legacy, EIP-155) and 2 (EIP-1559). All amounts in wei.
 struct Transaction {
   std::uint8_t type = 2;
-  std::uint64_t chain_id = 0;               ///< 0 in a type-0 transaction without EIP-155 protection (refused by the mempool).
+  std::uint64_t chain_id = 0;  ///< 0 in a type-0 transaction without EIP-155 protection (refused by the mempool).
   std::uint64_t nonce = 0;
-  uint256 max_priority_fee;                 ///< Type 0: equal to gas price.
-  uint256 max_fee;                          ///< Type 0: gas price.
+  uint256 max_priority_fee;  ///< Type 0: equal to gas price.
+  uint256 max_fee;           ///< Type 0: gas price.
   std::uint64_t gas_limit = 0;
-  std::optional<Address> to;                ///< Nothing: contract creation.
+  std::optional<Address> to;  ///< Nothing: contract creation.
   uint256 value;
   Bytes data;
   struct AccessEntry {
     Address address;
     std::vector<Hash32> keys;
   };
-  std::vector<AccessEntry> access_list;     ///< Type 2 only.
+  std::vector<AccessEntry> access_list;  ///< Type 2 only.
   crypto::Secp256k1Signature signature;
 
-  [[nodiscard]] Bytes encode() const;                       ///< EIP-2718 form, as in eth_sendRawTransaction.
+  [[nodiscard]] Bytes encode() const;  ///< EIP-2718 form, as in eth_sendRawTransaction.
   /// kInvalid says what is malformed. The signature is checked by sender(), not here.
   [[nodiscard]] static Result<Transaction> decode(BytesView raw);
-  [[nodiscard]] Hash32 hash() const;                        ///< keccak256(encode()).
+  [[nodiscard]] Hash32 hash() const;  ///< keccak256(encode()).
   [[nodiscard]] Hash32 signing_hash() const;
-  [[nodiscard]] Result<Address> sender() const;             ///< Recovers; costs about 50 us.
+  [[nodiscard]] Result<Address> sender() const;  ///< Recovers; costs about 50 us.
   /// min(max_fee, base_fee + max_priority_fee).
   [[nodiscard]] uint256 effective_gas_price(const uint256& base_fee) const;
 };
@@ -69,24 +69,24 @@ struct Receipt {
   // Not part of the consensus encoding:
   std::uint64_t gas_used = 0;
   uint256 effective_gas_price;
-  Bytes return_data;                         ///< Of a failed call: the revert data (at most 4 KiB are kept).
+  Bytes return_data;  ///< Of a failed call: the revert data (at most 4 KiB are kept).
   [[nodiscard]] Bloom bloom() const;
-  [[nodiscard]] Bytes encode() const;        ///< EIP-2718 consensus form.
+  [[nodiscard]] Bytes encode() const;  ///< EIP-2718 consensus form.
 };
 
-/// The Prague header; BonusChain's own values ride in extraData (docs/formats/block.md), so that keccak(rlp(header)) is the
-/// block hash for any Ethereum tool.
+/// The Prague header; BonusChain's own values ride in extraData (docs/formats/block.md), so that keccak(rlp(header)) is
+/// the block hash for any Ethereum tool.
 struct Header {
   Hash32 parent_hash;
-  Hash32 ommers_hash;                        ///< Always keccak(rlp([])).
-  Address beneficiary;                       ///< The proposer's account: receives the fees.
+  Hash32 ommers_hash;   ///< Always keccak(rlp([])).
+  Address beneficiary;  ///< The proposer's account: receives the fees.
   Hash32 state_root, transactions_root, receipts_root;
   Bloom logs_bloom;
   std::uint64_t number = 0, gas_limit = 0, gas_used = 0;
   UnixSeconds timestamp = 0;
-  Bytes extra_data;                          ///< rlp(ExtraData).
-  Hash32 prev_randao;                        ///< First 32 bytes of the VRF output: the seed of the next height is derived from it.
-  std::uint64_t nonce = 0;                   ///< Creation round.
+  Bytes extra_data;         ///< rlp(ExtraData).
+  Hash32 prev_randao;       ///< First 32 bytes of the VRF output: the seed of the next height is derived from it.
+  std::uint64_t nonce = 0;  ///< Creation round.
   uint256 base_fee;
   [[nodiscard]] Bytes encode() const;
   [[nodiscard]] static Result<Header> decode(BytesView rlp);
@@ -96,8 +96,8 @@ struct ExtraData {
   std::uint8_t version = 1;
   crypto::VrfProof vrf_proof;
   Hash32 validators_hash, next_validators_hash;
-  Hash32 last_commit;                        ///< keccak of the commit certificate of the parent; zero for block 1.
-  std::uint16_t proposer = 0;                ///< Index of the creator in the validator list.
+  Hash32 last_commit;          ///< keccak of the commit certificate of the parent; zero for block 1.
+  std::uint16_t proposer = 0;  ///< Index of the creator in the validator list.
   [[nodiscard]] Bytes encode() const;
   [[nodiscard]] static Result<ExtraData> decode(BytesView rlp);
 };
@@ -105,8 +105,8 @@ struct ExtraData {
 struct Block {
   Header header;
   std::vector<TransactionPtr> transactions;
-  Bytes last_commit;                         ///< Encoded consensus::CommitCert of the parent; empty for block 1.
-  [[nodiscard]] Bytes encode() const;        ///< rlp([header, [tx...], last_commit]).
+  Bytes last_commit;                   ///< Encoded consensus::CommitCert of the parent; empty for block 1.
+  [[nodiscard]] Bytes encode() const;  ///< rlp([header, [tx...], last_commit]).
   /// Recovers all senders. kInvalid names the part. At most kMaxBlockBytes.
   [[nodiscard]] static Result<Block> decode(BytesView in);
 };

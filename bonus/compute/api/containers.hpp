@@ -1,4 +1,5 @@
-// BonusVM's container service. Implemented by compute/vm; driven by the worker's lease agent and by users' exec and logs.
+// BonusVM's container service. Implemented by compute/vm; driven by the worker's lease agent and by users' exec and
+// logs.
 #pragma once
 
 #include <functional>
@@ -15,14 +16,14 @@ namespace bonus::compute {
 enum class ContainerState : std::uint8_t { kPreparing, kRunning, kExited, kFailed };
 
 struct ContainerStatus {
-  std::string id;                      ///< "lease-42".
+  std::string id;  ///< "lease-42".
   ContainerState state = ContainerState::kPreparing;
-  int exit_code = 0;                   ///< When exited; 128 + signal.
+  int exit_code = 0;  ///< When exited; 128 + signal.
   bool out_of_memory = false;
-  std::string message;                 ///< Why it failed or exited, for people.
+  std::string message;  ///< Why it failed or exited, for people.
   std::uint32_t restarts = 0;
   UnixMillis started_at_ms = 0, finished_at_ms = 0;
-  std::string address;                 ///< Of the container on the worker's own bridge.
+  std::string address;  ///< Of the container on the worker's own bridge.
 };
 struct ContainerUsage {
   std::uint64_t cpu_ns = 0, memory_bytes = 0, memory_peak_bytes = 0, pids = 0, throttled_ns = 0, disk_bytes = 0;
@@ -42,7 +43,7 @@ class ExecSession {
     Bytes data;
     int exit_code = 0;
   };
-  [[nodiscard]] virtual runtime::Task<Result<Frame>> read() = 0;        ///< kExit comes last.
+  [[nodiscard]] virtual runtime::Task<Result<Frame>> read() = 0;  ///< kExit comes last.
   [[nodiscard]] virtual runtime::Task<Result<>> write_stdin(BytesView in) = 0;
   [[nodiscard]] virtual runtime::Task<Result<>> close_stdin() = 0;
   [[nodiscard]] virtual Result<> resize(std::uint16_t columns, std::uint16_t rows) = 0;
@@ -55,7 +56,7 @@ struct LogLine {
 };
 struct LogQuery {
   bool follow = false;
-  std::size_t tail = 0;                ///< Only the last so many lines; 0: all that is kept.
+  std::size_t tail = 0;  ///< Only the last so many lines; 0: all that is kept.
 };
 
 /// Coroutines run on the service's executor. Ids are [a-z0-9-], at most 64.
@@ -70,10 +71,13 @@ class Containers {
   [[nodiscard]] virtual std::vector<ContainerStatus> list() const = 0;
   [[nodiscard]] virtual Result<ContainerUsage> usage(const std::string& id) const = 0;
   /// Calls `sink` for each line until it returns false, the log ends (no follow) or the container is gone.
-  [[nodiscard]] virtual runtime::Task<Result<>> logs(std::string id, LogQuery query, std::function<runtime::Task<bool>(LogLine)> sink) = 0;
-  [[nodiscard]] virtual runtime::Task<Result<std::unique_ptr<ExecSession>>> exec(std::string id, ExecRequest request) = 0;
+  [[nodiscard]] virtual runtime::Task<Result<>> logs(std::string id, LogQuery query,
+                                                     std::function<runtime::Task<bool>(LogLine)> sink) = 0;
+  [[nodiscard]] virtual runtime::Task<Result<std::unique_ptr<ExecSession>>> exec(std::string id,
+                                                                                 ExecRequest request) = 0;
   /// A connection to a TCP port inside the container.
-  [[nodiscard]] virtual runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> dial(std::string id, std::uint16_t port) = 0;
+  [[nodiscard]] virtual runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> dial(std::string id,
+                                                                                         std::uint16_t port) = 0;
   /// Called (on the service's executor) when a container changes state by itself.
   virtual void on_change(std::function<void(ContainerStatus)> listener) = 0;
 };

@@ -11,14 +11,14 @@
 namespace bonus::compute {
 
 struct ImageLayer {
-  Hash32 digest;               ///< Of the compressed blob.
-  Hash32 diff_id;              ///< Of the uncompressed tar.
+  Hash32 digest;   ///< Of the compressed blob.
+  Hash32 diff_id;  ///< Of the uncompressed tar.
   std::uint64_t size_bytes = 0;
   std::string media_type;
 };
 struct Image {
   Hash32 manifest_digest, config_digest;
-  std::vector<ImageLayer> layers;          ///< Bottom first.
+  std::vector<ImageLayer> layers;  ///< Bottom first.
   // From the image config (OCI image-spec, config.md):
   std::vector<std::string> entrypoint, cmd, env;
   std::string working_directory, user;
@@ -35,11 +35,13 @@ class ImageSource {
   virtual ~ImageSource() = default;
   /// Makes manifest, config and layers local (from any holder, each verified by digest) and parses them.
   /// kNotFound: no holder has it. kCorrupt/kInvalid: what was found is not a valid image for this machine.
-  [[nodiscard]] virtual runtime::Task<Result<Image>> pull(Hash32 manifest_digest, std::function<void(PullProgress)> progress) = 0;
+  [[nodiscard]] virtual runtime::Task<Result<Image>> pull(Hash32 manifest_digest,
+                                                          std::function<void(PullProgress)> progress) = 0;
   /// A small local-or-remote blob, whole (workload documents). kExhausted above the limit.
   [[nodiscard]] virtual runtime::Task<Result<Bytes>> fetch_small(Hash32 sha256, std::size_t limit_bytes) = 0;
   /// Blocking read of a local layer at an offset, for the unpacker. 0 at the end.
-  [[nodiscard]] virtual Result<std::size_t> read_layer(const Hash32& digest, std::uint64_t offset, std::span<std::uint8_t> out) = 0;
+  [[nodiscard]] virtual Result<std::size_t> read_layer(const Hash32& digest, std::uint64_t offset,
+                                                       std::span<std::uint8_t> out) = 0;
 };
 
 /// Where compute/oci finds blobs that are not local: implemented by the node over net/api.
@@ -53,7 +55,8 @@ class BlobPeers {
   };
   [[nodiscard]] virtual runtime::Task<std::vector<Holder>> holders(Hash32 sha256) = 0;
   /// Bytes [offset, offset+length) of the blob; at most 1 MiB a call.
-  [[nodiscard]] virtual runtime::Task<Result<Bytes>> read(NodeId holder, Hash32 sha256, std::uint64_t offset, std::size_t length) = 0;
+  [[nodiscard]] virtual runtime::Task<Result<Bytes>> read(NodeId holder, Hash32 sha256, std::uint64_t offset,
+                                                          std::size_t length) = 0;
 };
 
 }  // namespace bonus::compute

@@ -1,4 +1,5 @@
-// Node-to-node messages and streams; both ends are authenticated by their node keys. Implemented by net/tls now, by BonusNet later.
+// Node-to-node messages and streams; both ends are authenticated by their node keys. Implemented by net/tls now, by
+// BonusNet later.
 #pragma once
 
 #include <functional>
@@ -15,16 +16,18 @@ namespace bonus::net {
 struct Peer {
   NodeId id;
   Ed25519PublicKey key;
-  std::string endpoint;      ///< "host:port".
+  std::string endpoint;  ///< "host:port".
 };
 
-/// Thread-safe. Names of services are short constants ("consensus", "blob.read"); unknown ones are answered kUnsupported.
+/// Thread-safe. Names of services are short constants ("consensus", "blob.read"); unknown ones are answered
+/// kUnsupported.
 class Transport {
  public:
   virtual ~Transport() = default;
   using MessageHandler = std::function<void(NodeId from, Bytes message)>;
   using CallHandler = std::function<runtime::Task<Result<Bytes>>(NodeId from, Bytes request)>;
-  using StreamHandler = std::function<runtime::Task<>(NodeId from, Bytes header, std::unique_ptr<runtime::ByteStream> stream)>;
+  using StreamHandler =
+      std::function<runtime::Task<>(NodeId from, Bytes header, std::unique_ptr<runtime::ByteStream> stream)>;
 
   /// Handlers are registered before start() and run on the transport's executor.
   virtual void on_message(std::string service, MessageHandler handler) = 0;
@@ -39,11 +42,14 @@ class Transport {
   [[nodiscard]] virtual std::vector<Peer> peers() const = 0;
   [[nodiscard]] virtual bool connected(const NodeId& peer) const = 0;
 
-  /// One-way, in order per peer and service, may be lost when the peer is down; the queue per peer is bounded (oldest are dropped).
+  /// One-way, in order per peer and service, may be lost when the peer is down; the queue per peer is bounded (oldest
+  /// are dropped).
   virtual void notify(const NodeId& to, std::string_view service, Bytes message) = 0;
   /// kUnavailable, kTimeout, or the error that the handler gave. Request and reply at most 16 MiB.
-  [[nodiscard]] virtual runtime::Task<Result<Bytes>> call(NodeId to, std::string service, Bytes request, Duration timeout) = 0;
-  [[nodiscard]] virtual runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> open(NodeId to, std::string service, Bytes header) = 0;
+  [[nodiscard]] virtual runtime::Task<Result<Bytes>> call(NodeId to, std::string service, Bytes request,
+                                                          Duration timeout) = 0;
+  [[nodiscard]] virtual runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> open(NodeId to, std::string service,
+                                                                                         Bytes header) = 0;
 };
 
 }  // namespace bonus::net
