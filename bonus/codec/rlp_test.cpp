@@ -1,5 +1,6 @@
 // RLP: cases of the Yellow Paper, refusal of every non-canonical form, and Ethereum's own test files where they are.
 #include "bonus/codec/rlp.hpp"
+#include "tests/support/vectors.hpp"
 
 #include <gtest/gtest.h>
 
@@ -177,10 +178,7 @@ class EthereumTests : public ::testing::Test {
 };
 
 TEST_F(EthereumTests, RlpFiles) {
-  if (!std::filesystem::exists("../shared/vectors")) {
-    std::printf("skipped %d vectors: ../shared absent\n", kVectors);
-    GTEST_SKIP();
-  }
+  BONUS_NEED_VECTORS(kFolder, kVectors);
   int used = 0;
   for (const auto& [name, test] : load("rlptest.json")) {
     const auto& object = test.as_object();

@@ -72,7 +72,8 @@ cmd_up() {
 cmd_down() {
   local bonus=build/release/bin/bonus
   [[ -x $bonus ]] || die "nothing is built, so nothing runs from here"
-  "$bonus" devnet down --dir "$(demo_dir)"
+  # The nodes of the demonstration run as root, because workers start containers.
+  as_root "$bonus" devnet down --dir "$(demo_dir)"
 }
 
 cmd_sim() {
@@ -104,7 +105,7 @@ cmd_bench() {
 
 cmd_clean() {
   local bonus=build/release/bin/bonus
-  [[ -x $bonus && -d $(demo_dir) ]] && "$bonus" devnet down --dir "$(demo_dir)" || true
+  [[ -x $bonus && -d $(demo_dir) ]] && as_root "$bonus" devnet down --dir "$(demo_dir)" || true
   rm -rf build
   [[ ! -e $(demo_dir) ]] || as_root rm -rf --one-file-system "$(demo_dir)"
 }

@@ -13,6 +13,7 @@
 #include "bonus/chain/api/gas.hpp"
 #include "bonus/codec/rlp.hpp"
 #include "bonus/crypto/hash.hpp"
+#include "tests/support/vectors.hpp"
 
 namespace bonus::chain {
 namespace {
@@ -315,7 +316,7 @@ Expectation expectation(const json::object& result) {
 }
 
 TEST(EthereumTests, TransactionTests) {
-  if (!std::filesystem::exists(kVectors)) GTEST_SKIP() << "vectors not present: " << kVectors;
+  BONUS_NEED_VECTORS(kVectors, 210);
   std::size_t valid = 0, invalid = 0, other_types = 0, too_large = 0;
   for (const auto& file : std::filesystem::recursive_directory_iterator(kVectors)) {
     if (file.path().extension() != ".json") continue;
