@@ -9,8 +9,8 @@ usage: ./dev COMMAND
   test          set up, build and run every test layer (fast, e2e, sim)
   down          stop the demonstration's nodes and containers
 
-  setup         install the Debian packages that are missing (idempotent)
-  build [P]     build a preset: release (default), dev, asan-ubsan, tsan, fuzz; binaries land in build/P/bin
+  setup [run]   install the Debian packages that are missing (idempotent); "run" leaves out those of the tests
+  build [P [T]] build a preset: release (default), dev, asan-ubsan, tsan, fuzz, or only its targets T; binaries land in build/P/bin
   check         format, repository linter, fast tests: run it before each commit
   sim [ARGS]    long seeded simulations of the consensus (arguments go to bonus-sim consensus)
   fuzz [T [S]]  fuzz target T (default: all, 30 s each) for S seconds
@@ -22,26 +22,27 @@ TEXT
 cmd_setup() {
   [[ -r /etc/debian_version ]] || die "this project is built on Debian 12; install the packages of tools/dev/packages.txt by hand"
   local -a missing
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "${1:-all}")
   if (( ${#missing[@]} == 0 )); then
     note "all Debian packages are installed"
     return
   fi
   say "installing ${#missing[@]} Debian packages: ${missing[*]}"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >build-setup.log 2>&1 ||
-    { tail -20 build-setup.log >&2; die "apt-get failed; the whole output is in build-setup.log"; }
-  rm -f build-setup.log
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >setup.log 2>&1 ||
+    { tail -20 setup.log >&2; die "apt-get failed; the whole output is in setup.log"; }
+  rm -f setup.log
 }
 
 cmd_build() {
   local preset=${1:-release}
   [[ " release dev asan-ubsan tsan fuzz " == *" $preset "* ]] || die "no preset \"$preset\"; one of release, dev, asan-ubsan, tsan, fuzz"
+  (( $# == 0 )) || shift
   say "building ($preset, $(jobs_for_build) jobs)"
   local start=$SECONDS
-  cmake --preset "$preset" -Wno-dev >"build-configure.log" 2>&1 || { tail -30 build-configure.log >&2; die "configuration failed (see above)"; }
-  rm -f build-configure.log
-  cmake --build "build/$preset" -j "$(jobs_for_build)"
+  cmake --preset "$preset" -Wno-dev >configure.log 2>&1 || { tail -30 configure.log >&2; die "configuration failed (see above)"; }
+  rm -f configure.log
+  cmake --build "build/$preset" -j "$(jobs_for_build)" ${1:+--target "$@"}
   note "built in $((SECONDS - start)) s: build/$preset/bin"
 }
 
@@ -64,8 +65,8 @@ cmd_test() {
 }
 
 cmd_up() {
-  cmd_setup
-  cmd_build release
+  cmd_setup run
+  cmd_build release bonus bonusd bonus-shim
   tools/demo/run
 }
 

@@ -11,9 +11,11 @@ as_root() {
   else die "root is needed for: $* (install sudo, or run ./dev as root)"; fi
 }
 
-# What building and running needs; each line is one Debian 12 package with the reason where it is not obvious.
+# What building and running needs, and with "all" what the tests need too; each line is one Debian 12 package.
 packages() {
-  sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' tools/dev/packages.txt
+  local -a lists=(tools/dev/packages.txt)
+  [[ $1 != all ]] || lists+=(tools/dev/packages-test.txt)
+  sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "${lists[@]}"
 }
 
 missing_packages() {
@@ -25,7 +27,7 @@ missing_packages() {
       npm) command -v npm >/dev/null && continue ;;
     esac
     dpkg-query -W -f='${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || echo "$name"
-  done < <(packages)
+  done < <(packages "$1")
 }
 
 jobs_for_build() {
