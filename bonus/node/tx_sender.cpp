@@ -133,7 +133,11 @@ void TxSender::on_head() {
       continue;
     }
     if (head < pending.sent_at + options_.resend_blocks) continue;
-    if (mempool_.find(pending.hashes.back()) != nullptr) raise_fees(pending);
+    if (mempool_.find(pending.hashes.back()) != nullptr) {
+      const uint256 before = pending.max_fee;
+      raise_fees(pending);
+      if (pending.max_fee == before) continue;  // at the cap: it waits as it is
+    }
     auto sent = submit(nonce, pending);
     if (!sent)
       log::warn("node", "transaction_waits",
