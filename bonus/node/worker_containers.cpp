@@ -57,6 +57,9 @@ Task<std::optional<Worker::Impl::Failure>> Worker::Impl::run(market::StartContai
   if (auto fits = check_workload(*workload, order.order.spec); !fits)
     co_return Failure{EndReason::kImageFailed, fits.error().message};
   lease_ports = workload->ports;
+  // What a program may want to tell about itself; a user's own variable of that name wins.
+  workload->env.try_emplace("BONUS_LEASE", std::to_string(lease));
+  workload->env.try_emplace("BONUS_ORDER", std::to_string(order.order.id));
   if (auto kept = ports.set(lease, lease_ports); !kept)
     log::warn("node", "lease_ports_not_kept", {{"lease", lease}, {"error", kept.error().message}});
   if (cancelled(lease)) co_return Failure{EndReason::kUser, "stopped before it started"};
