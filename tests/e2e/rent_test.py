@@ -56,8 +56,8 @@ class Rent(DevnetCase):
     def test_04_logs_exec_and_exit_codes(self):
         self.rent("shell:1", name="talk", command=("/bin/sh", "-c", "echo first-line; echo to-stderr >&2; sleep 100000"))
         wait_for("the log line", lambda: "first-line" in self.net.bonus("logs", "talk").stdout)
-        done = self.net.bonus("exec", "talk", "--", "/bin/sh", "-c", "echo inside; exit 7", check=False)
-        self.assertIn("inside", done.stdout)
+        done = self.net.bonus("exec", "talk", "--", "/bin/sh", "-c", "echo lease=$BONUS_LEASE; exit 7", check=False)
+        self.assertRegex(done.stdout, r"lease=\d+")
         self.assertEqual(done.returncode, 7, done.stderr)
 
     def test_05_containers_are_isolated(self):
