@@ -38,6 +38,7 @@ int hog() {
     void* block = std::malloc(1 << 20);
     if (block == nullptr) return 9;
     std::memset(block, mib, 1 << 20);
+    asm volatile("" : : "r"(block) : "memory");  // an optimiser may drop memory that nobody reads
     if (mib % 8 == 0) say("holding " + std::to_string(mib));
   }
 }
