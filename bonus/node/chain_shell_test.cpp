@@ -18,6 +18,13 @@
 #include "bonus/node/testing/temp_folder.hpp"
 #include "bonus/node/tx_gossip.hpp"
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+// RocksDB comes from the distribution and is not instrumented: its own synchronisation cannot be seen.
+extern "C" const char* __tsan_default_suppressions() { return "called_from_lib:librocksdb.so\ncalled_from_lib:libsnappy.so\nrace:rocksdb::\n"; }
+#endif
+#endif
+
 namespace bonus::node {
 namespace {
 

@@ -22,9 +22,8 @@ constexpr int kFetchAttempts = 5;
 }  // namespace
 
 std::string exit_text(const compute::ContainerStatus& status) {
-  std::string out = status.out_of_memory ? "out of memory" : fmt::format("exit code {}", status.exit_code);
-  if (!status.message.empty()) out += ": " + status.message;
-  return out.substr(0, 256);
+  if (!status.message.empty()) return status.message.substr(0, 256);
+  return status.out_of_memory ? "out of memory" : fmt::format("exit code {}", status.exit_code);
 }
 
 bool has_ended(const compute::ContainerStatus& status) {

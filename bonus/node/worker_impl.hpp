@@ -18,7 +18,7 @@
 
 namespace bonus::node {
 
-/// "exit code 3: message", at most 256 bytes: the detail of a lease's end.
+/// "exited with 3", at most 256 bytes: the detail of a lease's end.
 [[nodiscard]] std::string exit_text(const compute::ContainerStatus& status);
 [[nodiscard]] bool has_ended(const compute::ContainerStatus& status);
 
