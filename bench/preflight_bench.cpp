@@ -1,4 +1,4 @@
-// One preflight over N offers from N/50 workers, on the contract's storage in memory. Reports mean, median and p99 over
+// One preflight over N offers from N/16 workers, on the contract's storage in memory. Reports mean, median and p99 over
 // the iterations.
 #include <benchmark/benchmark.h>
 
@@ -17,7 +17,7 @@ using chain::contracts::World;
 void preflight(benchmark::State& state) {
   const auto offers = static_cast<std::uint64_t>(state.range(0));
   World world;
-  constexpr std::uint64_t kPerWorker = 50;
+  constexpr std::uint64_t kPerWorker = 16;
   std::uint64_t made = 0;
   for (std::uint16_t worker = 0; made < offers; ++worker) {
     world.host().gas_left = UINT64_MAX;

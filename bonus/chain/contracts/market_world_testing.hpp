@@ -40,7 +40,7 @@ class World {
     genesis.foundation = foundation();
     genesis.market.min_worker_bond = uint256(1'000'000U);
     // Accounts that tests use; all the money there is.
-    for (std::uint16_t i = 0; i < 512; ++i) {
+    for (std::uint16_t i = 0; i < 1024; ++i) {
       genesis.balances[worker(i)] = uint256(1'000'000'000'000ULL);
       genesis.balances[user(i)] = uint256(1'000'000'000'000'000ULL);
     }
