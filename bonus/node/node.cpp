@@ -26,6 +26,9 @@ using runtime::Task;
 namespace {
 
 constexpr Duration kHousekeeping = std::chrono::seconds(3);
+/// An empty message that makes the transport connect, so that "connected" says whether a peer can be reached.
+constexpr std::string_view kHello = "hello";
+constexpr std::size_t kMaxGreeted = 64;  // at a time
 constexpr std::size_t kMaxGenesisBytes = 16 << 20;
 
 Result<chain::Genesis> load_genesis(const std::string& path) {
@@ -130,6 +133,7 @@ Result<> Node::Impl::open_network() {
   transport = *std::move(made);
   gossip = std::make_unique<TxGossip>(*transport, *mempool, metrics);
   serve_blobs(*transport, *blobs, pool, metrics);
+  transport->on_message(std::string(kHello), [](NodeId, Bytes) {});
   blob_peers = make_blob_peers(*transport);
   compute::oci::ImageSourceOptions image_options;
   image_options.partial_dir = path("partial");
@@ -212,8 +216,17 @@ void Node::Impl::refresh_peers() {
   }
 }
 
+void Node::Impl::greet_peers() {
+  std::size_t greeted = 0;
+  for (const auto& peer : transport->peers()) {
+    if (transport->connected(peer.id) || ++greeted > kMaxGreeted) continue;
+    transport->notify(peer.id, kHello, Bytes());
+  }
+}
+
 Task<> Node::Impl::housekeeping() {
   while (true) {
+    greet_peers();
     auto pause = runtime::sleep_for(kHousekeeping);
     if (!co_await std::move(pause)) co_return;
     refresh_peers();
@@ -281,7 +294,7 @@ void Node::Impl::stop() {
   stopped = true;
   const Watchdog watchdog(kStopLimit);
   std::error_code ignored;
-  std::filesystem::remove(path("endpoints.json"), ignored);
+  if (wrote_endpoints) std::filesystem::remove(path("endpoints.json"), ignored);  // else it may be another process's
   for (const auto& server : servers) server->stop();
   if (tasks) tasks->stop();
   if (worker) worker->stop();

@@ -180,7 +180,7 @@ Task<> Node::Impl::monitor(http::Exchange& exchange) {
   std::ignore = co_await std::move(answer);
 }
 
-Result<> Node::Impl::write_endpoints() const {
+Result<> Node::Impl::write_endpoints() {
   Endpoints now;
   {
     const std::scoped_lock guard(mutex);
@@ -198,6 +198,7 @@ Result<> Node::Impl::write_endpoints() const {
   const std::string text = json::serialize(out) + "\n";
   auto written = disk.write_file(path("endpoints.json"), as_bytes(text));
   if (!written) return fail(std::move(written).error().wrap("endpoints.json"));
+  wrote_endpoints = true;
   log::info("node", "ready",
             {{"net", now.net},
              {"rpc", now.rpc},

@@ -69,6 +69,7 @@ struct Node::Impl {
   Result<> start_worker();
   void add_peers();
   void refresh_peers();
+  void greet_peers();
   [[nodiscard]] runtime::Task<> housekeeping();
   [[nodiscard]] runtime::Task<> close_services();
   void stop();
@@ -78,7 +79,7 @@ struct Node::Impl {
                  std::size_t max_connections = 1024);
   [[nodiscard]] runtime::Task<> monitor(runtime::http::Exchange& exchange);
   [[nodiscard]] Result<> ready() const;
-  Result<> write_endpoints() const;
+  Result<> write_endpoints();
 
   [[nodiscard]] std::string path(std::string_view name) const { return config.node.data_dir + "/" + std::string(name); }
   [[nodiscard]] std::string advertised() const;
@@ -119,7 +120,7 @@ struct Node::Impl {
   mutable std::mutex mutex;
   Endpoints urls;  // guarded by mutex
   std::atomic<bool> worker_started{false};
-  bool opened_network = false;
+  bool opened_network = false, wrote_endpoints = false;
   bool stopped = false;
 };
 
