@@ -85,11 +85,14 @@ cmd_sim() {
 
 cmd_fuzz() {
   local target=${1:-} seconds=${2:-30}
-  cmd_build fuzz
   local -a targets
-  if [[ -n $target ]]; then targets=("$target"); else mapfile -t targets < <(cd build/fuzz/bin && ls -- *_fuzz); fi
+  mapfile -t targets < <(ls fuzz/corpora)
+  if [[ -n $target ]]; then
+    [[ -d fuzz/corpora/$target ]] || die "no fuzz target \"$target\"; there are: ${targets[*]}"
+    targets=("$target")
+  fi
+  cmd_build fuzz "${targets[@]}"
   for target in "${targets[@]}"; do
-    [[ -x build/fuzz/bin/$target ]] || die "no fuzz target \"$target\"; there are: $(cd build/fuzz/bin && echo *_fuzz)"
     say "fuzzing $target for $seconds s"
     mkdir -p "build/fuzz/found/$target"
     "build/fuzz/bin/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
