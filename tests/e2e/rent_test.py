@@ -118,7 +118,7 @@ class Rent(DevnetCase):
         offer = self.net.json("market", "explain", "--cpu", "200m", "--memory", "64Mi", "--disk", "256Mi")
         price = int(offer["expected_price_per_second"])
         self.assertGreater(price, 0)
-        self.net.bonus("run", "--name", "short", "--cpu", "200m", "--memory", "64Mi", "--disk", "256Mi", "--deposit", f"{price * 75} wei", "shell:1")
+        self.net.bonus("run", "--name", "short", "--cpu", "200m", "--memory", "64Mi", "--disk", "256Mi", "--deposit", f"{price * 25} wei", "shell:1")
         text = wait_for("the end of the deposit", lambda: (lambda t: t if "deposit-exhausted" in t else None)(
             json.dumps(self.net.json("inspect", "short"))), timeout=180)
         self.assertIn("deposit-exhausted", text)
