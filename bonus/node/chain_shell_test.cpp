@@ -21,7 +21,9 @@
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 // RocksDB comes from the distribution and is not instrumented: its own synchronisation cannot be seen.
-extern "C" const char* __tsan_default_suppressions() { return "called_from_lib:librocksdb.so\ncalled_from_lib:libsnappy.so\nrace:rocksdb::\n"; }
+extern "C" const char* __tsan_default_suppressions() {
+  return "called_from_lib:librocksdb.so\ncalled_from_lib:libsnappy.so\nrace:rocksdb::\n";
+}
 #endif
 #endif
 
