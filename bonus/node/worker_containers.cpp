@@ -16,7 +16,6 @@ namespace {
 constexpr std::size_t kMaxWorkloadBytes = 64 << 10;
 constexpr Duration kStopGrace = std::chrono::seconds(10);
 constexpr Duration kPoll = std::chrono::milliseconds(100);
-constexpr Duration kDialPoll = std::chrono::milliseconds(100);
 constexpr int kFetchAttempts = 5;
 
 }  // namespace
@@ -101,7 +100,7 @@ Task<std::optional<Worker::Impl::Failure>> Worker::Impl::wait_healthy(std::uint6
                             ? fmt::format("not running after {} s", seconds)
                             : fmt::format("port {} did not answer within {} s", lease_ports.front(), seconds)};
     }
-    auto pause = runtime::sleep_for(lease_ports.empty() ? kPoll : kDialPoll);
+    auto pause = runtime::sleep_for(kPoll);
     if (!co_await std::move(pause)) co_return Failure{EndReason::kUser, "stopped while it started"};
   }
 }
