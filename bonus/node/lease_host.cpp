@@ -249,6 +249,11 @@ Task<> LeaseHost::exec(Admitted admitted, std::shared_ptr<ByteStream> stream) {
     std::ignore = co_await std::move(task);
     auto closing = stream->close_write();
     std::ignore = co_await std::move(closing);
+    // A stream that is closed over unread input may take the answer with it.
+    using boost::asio::experimental::awaitable_operators::operator||;
+    auto gone = until_closed(stream);
+    auto linger = runtime::sleep_for(kLinger);
+    std::ignore = co_await (std::move(gone) || std::move(linger));
     co_return;
   }
   std::shared_ptr<ExecSession> running = *std::move(session);  // shared by the two directions
