@@ -212,6 +212,33 @@ Task<> connect_refused(std::uint16_t port, std::optional<ErrorCode>& code) {
   auto stream = co_await connect_tcp("127.0.0.1", port, 5s);
   if (!stream) code = stream.error().code;
 }
+Task<> use_after_the_end(std::unique_ptr<ByteStream> stream, int& failed_writes, int& ends) {
+  const Bytes data(8);
+  std::array<std::uint8_t, 8> buffer{};
+  for (int i = 0; i < 3; ++i) {
+    const auto written = co_await stream->write(data);
+    if (!written && written.error().code == ErrorCode::kUnavailable) ++failed_writes;
+  }
+  for (int i = 0; i < 3; ++i) {
+    const auto n = co_await stream->read(buffer);
+    if (!n || *n == 0) ++ends;
+  }
+}
+
+TEST(Stream, WhatFollowsAFailureFailsToo) {
+  net::io_context io;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  auto stream = adopt_descriptor(io.get_executor(), ends[0]);
+  ASSERT_TRUE(stream);
+  ::close(ends[1]);
+  int failed_writes = 0, ended = 0;
+  net::co_spawn(io, use_after_the_end(*std::move(stream), failed_writes, ended), net::detached);
+  io.run();  // ends only because no operation waits for an edge that never comes
+  EXPECT_EQ(failed_writes, 3);
+  EXPECT_EQ(ended, 3);
+}
+
 TEST(Stream, ConnectTcp) {
   net::io_context io;
   net::ip::tcp::acceptor acceptor(io, net::ip::tcp::endpoint(net::ip::make_address("127.0.0.1"), 0));

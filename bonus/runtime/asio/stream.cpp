@@ -24,6 +24,7 @@
 #include <boost/system/system_error.hpp>
 #include <csignal>
 #include <mutex>
+#include <optional>
 #include <type_traits>
 
 namespace bonus::runtime {
@@ -53,12 +54,15 @@ class AsioStream final : public ByteStream {
 
   Task<Result<std::size_t>> read(std::span<std::uint8_t> out) override {
     auto state = state_;
+    if (state->read_end) co_return *state->read_end;
     try {
       auto [error, n] = co_await state->io.async_read_some(net::buffer(out.data(), out.size()), kTuple);
+      if (!error) co_return n;
+      if (error == net::error::operation_aborted) co_return fail(stream_error(error, "read"));
       // EIO is how a pty master says that the last slave is gone.
-      if (error == net::error::eof || error == boost::system::errc::io_error) co_return std::size_t{0};
-      if (error) co_return fail(stream_error(error, "read"));
-      co_return n;
+      const bool end = error == net::error::eof || error == boost::system::errc::io_error;
+      state->read_end = end ? Result<std::size_t>(0) : Result<std::size_t>(fail(stream_error(error, "read")));
+      co_return *state->read_end;
     } catch (const boost::system::system_error& e) {
       co_return fail(stream_error(e.code(), "read"));
     }
@@ -66,10 +70,13 @@ class AsioStream final : public ByteStream {
 
   Task<Result<>> write(BytesView in) override {
     auto state = state_;
+    if (state->write_end) co_return fail(*state->write_end);
     try {
       auto [error, n] = co_await net::async_write(state->io, net::buffer(in.data(), in.size()), kTuple);
-      if (error) co_return fail(stream_error(error, "write"));
-      co_return Result<>();
+      if (!error) co_return Result<>();
+      if (error == net::error::operation_aborted) co_return fail(stream_error(error, "write"));
+      state->write_end = stream_error(error, "write");
+      co_return fail(*state->write_end);
     } catch (const boost::system::system_error& e) {
       co_return fail(stream_error(e.code(), "write"));
     }
@@ -105,6 +112,10 @@ class AsioStream final : public ByteStream {
     explicit State(Io i) : io(std::move(i)), executor(io.get_executor()) {}
     Io io;
     Executor executor;
+    // How reading and writing ended. Remembered, because Asio's edge-triggered reactor would never wake an operation
+    // that follows a failed one: there is no further edge.
+    std::optional<Result<std::size_t>> read_end;
+    std::optional<Error> write_end;
   };
   std::shared_ptr<State> state_;  // shared with operations under way and posted closings
 };
