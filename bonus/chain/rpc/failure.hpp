@@ -15,6 +15,7 @@ inline constexpr int kInvalidRequest = -32600;
 inline constexpr int kMethodNotFound = -32601;
 inline constexpr int kInvalidParams = -32602;
 inline constexpr int kServerError = -32000;
+inline constexpr int kTimedOut = -32002;  ///< As geth: "request timed out".
 inline constexpr int kResponseTooLarge = -32003;
 inline constexpr int kLimitExceeded = -32005;  ///< EIP-1474.
 inline constexpr int kReverted = 3;            ///< As geth: execution reverted, with data.

@@ -5,6 +5,11 @@
 
 namespace bonus::chain::rpc {
 
+Reply<std::monostate> Context::in_time() const {
+  if (deadline.passed()) return failure(kTimedOut, "request timed out");
+  return std::monostate();
+}
+
 Reply<std::shared_ptr<const StoredBlock>> Context::find_block(const BlockId& id) const {
   Result<std::shared_ptr<const StoredBlock>> found;
   if (const auto* hash = std::get_if<Hash32>(&id)) {
@@ -34,7 +39,7 @@ Reply<std::uint64_t> Context::number_of(const BlockId& id) const {
 Method find_method(std::string_view name) {
   static const auto table = [] {
     std::unordered_map<std::string_view, Method> out;
-    for (const auto& list : {block_methods(), state_methods(), call_methods(), fee_methods()})
+    for (const auto& list : {block_methods(), state_methods(), call_methods(), fee_methods(), subscription_methods()})
       for (const auto& [key, method] : list) out.emplace(key, method);
     return out;
   }();

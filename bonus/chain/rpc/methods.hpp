@@ -5,14 +5,31 @@
 
 #include "bonus/chain/rpc/params.hpp"
 #include "bonus/chain/rpc/rpc.hpp"
+#include "bonus/chain/rpc/subscriber.hpp"
+#include "bonus/runtime/clock.hpp"
 
 namespace bonus::chain::rpc {
+
+class FilterSet;
+
+/// The moment at which a request is given up. Without a clock: never.
+struct Deadline {
+  const runtime::Clock* clock = nullptr;
+  Instant at{};
+  [[nodiscard]] bool passed() const { return clock != nullptr && clock->now() >= at; }
+};
 
 /// What a method works on.
 struct Context {
   const LedgerReader& ledger;
   Mempool& mempool;
   const RpcOptions& options;
+  Deadline deadline{};               ///< Work that takes long asks in_time() now and then.
+  FilterSet* filters = nullptr;      ///< Null: this service keeps no filters.
+  Subscriber* subscriber = nullptr;  ///< The WebSocket connection that asks; null over HTTP.
+
+  /// -32002 "request timed out" when the deadline has passed.
+  [[nodiscard]] Reply<std::monostate> in_time() const;
 
   /// The number of a block that exists: tags all mean the head but "earliest". -32000 "header not found" otherwise.
   [[nodiscard]] Reply<std::uint64_t> number_of(const BlockId& id) const;
@@ -31,6 +48,7 @@ struct NamedMethod {
   Method method;
 };
 [[nodiscard]] std::span<const NamedMethod> block_methods();
+[[nodiscard]] std::span<const NamedMethod> subscription_methods();
 [[nodiscard]] std::span<const NamedMethod> state_methods();
 [[nodiscard]] std::span<const NamedMethod> call_methods();
 [[nodiscard]] std::span<const NamedMethod> fee_methods();

@@ -84,7 +84,7 @@ bool is_local_host(std::string_view host) {
 
 }  // namespace
 
-RpcService::RpcService(const LedgerReader& ledger, Mempool& mempool, RpcOptions options)
+RpcService::RpcService(LedgerReader& ledger, Mempool& mempool, RpcOptions options)
     : ledger_(ledger), mempool_(mempool), options_(std::move(options)) {}
 
 std::string RpcService::dispatch(std::string_view text) const {

@@ -38,7 +38,7 @@ struct RpcOptions {
 class RpcService {
  public:
   /// `ledger`, `mempool` and options.pool are borrowed.
-  RpcService(const LedgerReader& ledger, Mempool& mempool, RpcOptions options = {});
+  RpcService(LedgerReader& ledger, Mempool& mempool, RpcOptions options = {});
 
   /// One HTTP request: POST with a call or a batch, OPTIONS for CORS. Suitable as an http::Handler.
   [[nodiscard]] runtime::Task<> handle(runtime::http::Exchange& exchange);
@@ -48,7 +48,7 @@ class RpcService {
  private:
   [[nodiscard]] bool host_allowed(const runtime::http::Request& request) const;
 
-  const LedgerReader& ledger_;
+  LedgerReader& ledger_;
   Mempool& mempool_;
   RpcOptions options_;
 };
