@@ -12,7 +12,7 @@
 
 #include "bonus/chain/contracts/registry.hpp"
 #include "bonus/chain/mempool/mempool.hpp"
-#include "bonus/chain/state/ledger.hpp"
+#include "bonus/chain/ledger/ledger.hpp"
 #include "bonus/crypto/hash.hpp"
 #include "bonus/node/testing/memory_transport.hpp"
 #include "bonus/node/testing/temp_folder.hpp"
@@ -77,10 +77,10 @@ class Member {
 
   void start() {
     std::filesystem::create_directories(folder_);
-    chain::state::LedgerOptions ledger_options;
+    chain::ledger::LedgerOptions ledger_options;
     ledger_options.sync = false;
     auto opened =
-        chain::state::open_ledger(folder_ + "/ledger", genesis_, chain::contracts::system_contracts(), ledger_options);
+        chain::ledger::open_ledger(folder_ + "/ledger", genesis_, chain::contracts::system_contracts(), ledger_options);
     ASSERT_TRUE(opened) << opened.error().message;
     ledger_ = *std::move(opened);
     mempool_ = chain::mempool::make_mempool(*ledger_, chain::contracts::system_contracts());

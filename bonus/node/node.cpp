@@ -14,7 +14,7 @@
 #include "bonus/base/log.hpp"
 #include "bonus/chain/contracts/registry.hpp"
 #include "bonus/chain/mempool/mempool.hpp"
-#include "bonus/chain/state/ledger.hpp"
+#include "bonus/chain/ledger/ledger.hpp"
 #include "bonus/node/node_impl.hpp"
 #include "bonus/node/version.hpp"
 #include "bonus/storage/blob/rocks_blob_store.hpp"
@@ -104,8 +104,8 @@ std::string Node::Impl::advertised() const {
 }
 
 Result<> Node::Impl::open_stores() {
-  chain::state::LedgerOptions options;
-  auto opened = chain::state::open_ledger(path("ledger"), genesis, chain::contracts::system_contracts(), options);
+  chain::ledger::LedgerOptions options;
+  auto opened = chain::ledger::open_ledger(path("ledger"), genesis, chain::contracts::system_contracts(), options);
   if (!opened) return fail(std::move(opened).error().wrap("the ledger in " + path("ledger")));
   ledger = *std::move(opened);
   chain::mempool::MempoolLimits limits;

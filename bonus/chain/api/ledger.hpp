@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bonus/chain/api/host.hpp"
+#include "bonus/chain/api/state_view.hpp"
 #include "bonus/chain/api/types.hpp"
 
 namespace bonus::chain {
@@ -25,11 +26,6 @@ struct StoredReceipt {
   std::uint64_t block_number = 0;
   std::uint32_t index = 0;            ///< In the block.
   std::uint32_t first_log_index = 0;  ///< Of its first log in the block.
-};
-struct Account {
-  std::uint64_t nonce = 0;
-  uint256 balance;
-  Hash32 storage_root, code_hash;
 };
 struct CallRequest {
   Address from{};

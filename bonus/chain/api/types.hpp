@@ -16,13 +16,26 @@ namespace bonus::chain {
 
 using Bloom = FixedBytes<256, struct BloomTag>;  ///< Yellow Paper, 4.3.1.
 
-/// Types 0 (legacy, EIP-155) and 2 (EIP-1559). All amounts in wei.
+/// EIP-7702: an account's signed wish to run the code of `address`.
+struct Authorization {
+  uint256 chain_id;  ///< 0: any chain.
+  Address address;   ///< All zero: no code any more.
+  std::uint64_t nonce = 0;
+  std::uint8_t y_parity = 0;
+  uint256 r, s;
+  /// keccak(0x05 || rlp([chain_id, address, nonce])).
+  [[nodiscard]] Hash32 signing_hash() const;
+  /// Recovers. kInvalid for a signature that is none; s must be in the lower half.
+  [[nodiscard]] Result<Address> authority() const;
+};
+
+/// Types 0 (legacy), 1 (EIP-2930), 2 (EIP-1559), 3 (EIP-4844) and 4 (EIP-7702). All amounts in wei.
 struct Transaction {
   std::uint8_t type = 2;
   std::uint64_t chain_id = 0;  ///< 0 in a type-0 transaction without EIP-155 protection (refused by the mempool).
   std::uint64_t nonce = 0;
-  uint256 max_priority_fee;  ///< Type 0: equal to gas price.
-  uint256 max_fee;           ///< Type 0: gas price.
+  uint256 max_priority_fee;  ///< Types 0 and 1: equal to gas price.
+  uint256 max_fee;           ///< Types 0 and 1: gas price.
   std::uint64_t gas_limit = 0;
   std::optional<Address> to;  ///< Nothing: contract creation.
   uint256 value;
@@ -31,7 +44,10 @@ struct Transaction {
     Address address;
     std::vector<Hash32> keys;
   };
-  std::vector<AccessEntry> access_list;  ///< Type 2 only.
+  std::vector<AccessEntry> access_list;       ///< Not in type 0.
+  uint256 max_fee_per_blob_gas;               ///< Type 3 only.
+  std::vector<Hash32> blob_hashes;            ///< Versioned hashes; type 3 only.
+  std::vector<Authorization> authorizations;  ///< Type 4 only.
   crypto::Secp256k1Signature signature;
 
   [[nodiscard]] Bytes encode() const;  ///< EIP-2718 form, as in eth_sendRawTransaction.

@@ -6,12 +6,12 @@
 
 #include "bonus/chain/api/market_abi.hpp"
 #include "bonus/chain/contracts/registry.hpp"
-#include "bonus/chain/state/test_support.hpp"
+#include "bonus/chain/ledger/test_support.hpp"
 
 namespace bonus::chain::contracts {
 namespace {
 
-using namespace state::testing;  // NOLINT(google-build-using-namespace): test vocabulary
+using namespace ledger::testing;  // NOLINT(google-build-using-namespace): test vocabulary
 namespace encode = market::encode;
 using market::EndReason;
 using market::LeaseState;
@@ -20,7 +20,7 @@ class LedgerMarketTest : public ::testing::Test {
  protected:
   void SetUp() override {
     genesis_.market.min_worker_bond = bnc(1);
-    auto opened = state::open_ledger(folder_.path(), genesis_, system_contracts(), test_options());
+    auto opened = ledger::open_ledger(folder_.path(), genesis_, system_contracts(), test_options());
     ASSERT_TRUE(opened.has_value()) << opened.error().to_string();
     ledger_ = *std::move(opened);
   }
@@ -48,8 +48,8 @@ class LedgerMarketTest : public ::testing::Test {
       ASSERT_TRUE(receipt.receipt.success) << abi::decode_revert(receipt.receipt.return_data);
       ASSERT_LT(receipt.receipt.gas_used, 400'000U);
     }
-    ASSERT_EQ(state::total_supply(*ledger_).value(), bnc(8000));
-    ASSERT_EQ(state::rebuilt_state_root(*ledger_).value(), ledger_->head().state_root);
+    ASSERT_EQ(ledger::total_supply(*ledger_).value(), bnc(8000));
+    ASSERT_EQ(ledger::rebuilt_state_root(*ledger_).value(), ledger_->head().state_root);
   }
   Bytes view(const Address& to, Bytes data) {
     CallRequest request;

@@ -7,17 +7,17 @@
 #include <thread>
 
 #include "bonus/chain/api/gas.hpp"
-#include "bonus/chain/state/test_support.hpp"
+#include "bonus/chain/ledger/test_support.hpp"
 
 namespace bonus::chain::mempool {
 namespace {
 
-using namespace state::testing;  // NOLINT(google-build-using-namespace): test vocabulary
+using namespace ledger::testing;  // NOLINT(google-build-using-namespace): test vocabulary
 
 class MempoolTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto opened = state::open_ledger(folder_.path(), genesis_, registry_, test_options());
+    auto opened = ledger::open_ledger(folder_.path(), genesis_, registry_, test_options());
     ASSERT_TRUE(opened.has_value()) << opened.error().to_string();
     ledger_ = *std::move(opened);
     pool_ = make_mempool(*ledger_, registry_);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bonus/chain/api/ledger.hpp"
-#include "bonus/chain/state/state_view.hpp"
+#include "bonus/chain/api/state_view.hpp"
 
 namespace bonus::chain::state {
 

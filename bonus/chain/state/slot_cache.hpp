@@ -2,8 +2,8 @@
 // one lookup serves several loads.
 #pragma once
 
+#include "bonus/chain/api/state_view.hpp"
 #include "bonus/chain/state/set_cache.hpp"
-#include "bonus/chain/state/state_view.hpp"
 
 namespace bonus::chain::state {
 

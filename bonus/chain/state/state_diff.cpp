@@ -1,4 +1,4 @@
-// From an overlay to a state root: storage tries first, then the account trie (both secure: keys are hashed).
+// From a journal to a state root: storage tries first, then the account trie (both secure: keys are hashed).
 #include "bonus/chain/state/state_diff.hpp"
 
 #include <map>
@@ -17,54 +17,59 @@ Bytes trie_value(const uint256& value) {
   return e.take();
 }
 
-using SlotsOf = std::map<Address, std::vector<const Overlay::Slots::value_type*>>;
+using SlotList = std::vector<const Journal::SlotEntry*>;
 
-Result<Hash32> update_storage(const NodeSource& nodes, const Hash32& root,
-                              const std::vector<const Overlay::Slots::value_type*>& changes, NewNodes& out) {
+Result<Hash32> update_storage(const NodeSource& nodes, const Hash32& root, const SlotList& changes, NewNodes& out) {
   Trie trie(&nodes, root);
-  for (const auto* change : changes)
-    TRY(trie.put(crypto::keccak256(change->first.slot.to_be()), trie_value(change->second.after)));
+  for (const auto* slot : changes) TRY(trie.put(crypto::keccak256(slot->key.slot.to_be()), trie_value(slot->now)));
   return trie.commit(out);
+}
+
+/// The account as it is to be stored, with its new storage root.
+Result<Account> final_account(const Journal::AccountEntry& entry, const SlotList* changes, const NodeSource& nodes,
+                              NewNodes& out) {
+  Account after = entry.now;
+  if (changes == nullptr && !entry.storage_wiped) return after;
+  if (is_missing(after)) {
+    if (changes == nullptr || entry.storage_wiped) return after;
+    after.storage_root = kEmptyTrieRoot;
+    after.code_hash = kEmptyCodeHash;
+  }
+  const Hash32 root = entry.storage_wiped ? kEmptyTrieRoot : after.storage_root;
+  after.storage_root = root;
+  if (changes != nullptr) {
+    TRY_ASSIGN(after.storage_root, update_storage(nodes, root, *changes, out));
+  }
+  return after;
 }
 
 }  // namespace
 
-Result<StateDiff> make_diff(const Overlay& overlay, const NodeSource& nodes, const Hash32& parent_root) {
+Result<StateDiff> make_diff(const Journal& journal, const NodeSource& nodes, const Hash32& parent_root) {
   StateDiff out;
-  SlotsOf by_contract;
-  for (const auto& change : overlay.slots()) {
-    if (change.second.before == change.second.after) continue;
-    const auto& stored = *out.slots.insert(change).first;
-    by_contract[stored.first.contract].push_back(&stored);
-  }
-  for (const auto& [address, change] : overlay.accounts()) {
-    if (!by_contract.contains(address) && same(change.before, change.after)) continue;
-    out.accounts.emplace(address, change);
-  }
-  for (const auto& [address, changes] : by_contract) {
-    auto found = out.accounts.find(address);
-    if (found == out.accounts.end()) {
-      const Account before = overlay.base().account(address);
-      found = out.accounts.emplace(address, Overlay::AccountChange{before, before}).first;
-    }
-    Account& after = found->second.after;
-    if (is_missing(after)) {
-      after.storage_root = kEmptyTrieRoot;
-      after.code_hash = kEmptyCodeHash;
-    }
-    TRY_ASSIGN(after.storage_root, update_storage(nodes, after.storage_root, changes, out.nodes));
-  }
+  std::map<Address, SlotList> by_contract;  // Ordered: the order of writes must not depend on a hash table.
+  journal.slots().for_each([&](const Journal::SlotEntry& slot) {
+    const bool wiped = journal.entry(slot.key.contract).storage_wiped;
+    if (slot.before != slot.now) out.slots.emplace(slot.key, StateDiff::SlotChange{slot.before, slot.now});
+    // In a wiped trie even an unchanged value is new.
+    if (slot.before != slot.now || (wiped && !slot.now.is_zero())) by_contract[slot.key.contract].push_back(&slot);
+  });
+  std::map<Address, const Journal::AccountEntry*> changed;
+  journal.accounts().for_each([&](const Journal::AccountEntry& entry) {
+    if (by_contract.contains(entry.address) || entry.storage_wiped || !same(entry.before, entry.now))
+      changed.emplace(entry.address, &entry);
+  });
   Trie trie(&nodes, parent_root);
-  for (auto it = out.accounts.begin(); it != out.accounts.end();) {
-    Account& after = it->second.after;
-    // EIP-161: empty accounts do not exist. Only system contracts own storage, and their nonce is 1.
-    if (is_empty(after) && (is_missing(after) || after.storage_root == kEmptyTrieRoot)) after = Account{};
-    if (same(it->second.before, after)) {
-      it = out.accounts.erase(it);
-      continue;
-    }
-    TRY(trie.put(crypto::keccak256(it->first), is_missing(after) ? Bytes{} : encode_account(after)));
-    ++it;
+  for (const auto& [address, entry] : changed) {
+    const auto slots = by_contract.find(address);
+    TRY_ASSIGN(const Account after,
+               final_account(*entry, slots == by_contract.end() ? nullptr : &slots->second, nodes, out.nodes));
+    if (entry->storage_wiped && !is_missing(entry->before) && entry->before.storage_root != kEmptyTrieRoot)
+      out.wiped.push_back(address);
+    if (same(entry->before, after)) continue;
+    if (entry->code_changed && has_code(after)) out.codes.emplace_back(after.code_hash, entry->code);
+    TRY(trie.put(crypto::keccak256(address), is_missing(after) ? Bytes{} : encode_account(after)));
+    out.accounts.emplace(address, StateDiff::AccountChange{entry->before, after});
   }
   out.root = trie.commit(out.nodes);
   return out;

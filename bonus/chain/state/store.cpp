@@ -16,7 +16,7 @@ namespace bonus::chain::state {
 namespace {
 
 constexpr std::array<const char*, kTableCount> kTableNames{"meta",     "blocks", "hashes",   "receipts", "blooms",
-                                                           "tx_index", "trie",   "accounts", "storage"};
+                                                           "tx_index", "trie",   "accounts", "storage",  "code"};
 
 rocksdb::Slice slice(BytesView in) { return {reinterpret_cast<const char*>(in.data()), in.size()}; }
 BytesView view(const rocksdb::Slice& in) { return {reinterpret_cast<const std::uint8_t*>(in.data()), in.size()}; }

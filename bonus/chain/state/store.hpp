@@ -22,8 +22,9 @@ enum class Table : std::uint8_t {
   kTrie,      ///< node hash -> node.
   kAccounts,  ///< address -> account, at the head.
   kStorage,   ///< address, slot -> value, at the head.
+  kCode,      ///< code hash -> contract code.
 };
-inline constexpr std::size_t kTableCount = 9;
+inline constexpr std::size_t kTableCount = 10;
 
 /// Numbers as keys: 8 bytes big-endian, so that they sort.
 [[nodiscard]] Bytes number_key(std::uint64_t number);

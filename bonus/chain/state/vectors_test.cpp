@@ -7,7 +7,7 @@
 #include <iterator>
 
 #include "bonus/chain/api/constants.hpp"
-#include "bonus/chain/state/overlay.hpp"
+#include "bonus/chain/state/state_diff.hpp"
 #include "bonus/chain/state/records.hpp"
 #include "bonus/chain/state/trie.hpp"
 #include "bonus/codec/rlp.hpp"

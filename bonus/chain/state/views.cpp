@@ -23,6 +23,33 @@ void StoredNodes::remember(const Hash32& hash, Bytes rlp) {
   cache_.insert(hash, std::make_shared<const Bytes>(std::move(rlp)));
 }
 
+Result<std::shared_ptr<const Bytes>> StoredCodes::code(const Hash32& hash) const {
+  if (hash == kEmptyCodeHash) return std::make_shared<const Bytes>();
+  std::shared_ptr<const Bytes> cached;
+  if (cache_.find(hash, cached)) return cached;
+  TRY_ASSIGN(auto stored, store_.get(Table::kCode, hash));
+  if (!stored) return fail(ErrorCode::kCorrupt, "contract code " + to_hex0x(hash) + " is missing");
+  if (crypto::keccak256(*stored) != hash)
+    return fail(ErrorCode::kCorrupt, "contract code " + to_hex0x(hash) + " does not hash to its name");
+  auto shared = std::make_shared<const Bytes>(*std::move(stored));
+  cache_.insert(hash, shared);
+  return shared;
+}
+
+std::shared_ptr<const Bytes> HeadView::code(const Hash32& code_hash) const {
+  auto found = codes_.code(code_hash);
+  if (found) return *std::move(found);
+  remember(std::move(found).error());
+  return std::make_shared<const Bytes>();
+}
+
+std::shared_ptr<const Bytes> TrieView::code(const Hash32& code_hash) const {
+  auto found = codes_.code(code_hash);
+  if (found) return *std::move(found);
+  remember(std::move(found).error());
+  return std::make_shared<const Bytes>();
+}
+
 Account HeadView::account(const Address& address) const {
   for (const auto& diff : undo_)
     if (const auto found = diff->accounts.find(address); found != diff->accounts.end()) return found->second.before;

@@ -11,7 +11,7 @@
 #include "bonus/chain/api/market.hpp"
 #include "bonus/chain/contracts/registry.hpp"
 #include "bonus/chain/mempool/mempool.hpp"
-#include "bonus/chain/state/ledger.hpp"
+#include "bonus/chain/ledger/ledger.hpp"
 #include "bonus/node/testing/temp_folder.hpp"
 #include "bonus/runtime/clock.hpp"
 
@@ -49,10 +49,10 @@ class TestChain {
     genesis_.market.heartbeat_timeout_s = genesis_.market.start_timeout_s = 1'000'000;
     genesis_.market.heartbeat_timeout_blocks = 1'000'000;
     for (std::uint8_t i = 0; i < 16; ++i) genesis_.balances[wallet(i).address] = bnc(1000);
-    chain::state::LedgerOptions options;
+    chain::ledger::LedgerOptions options;
     options.sync = false;
     auto opened =
-        chain::state::open_ledger(folder_.path("ledger"), genesis_, chain::contracts::system_contracts(), options);
+        chain::ledger::open_ledger(folder_.path("ledger"), genesis_, chain::contracts::system_contracts(), options);
     if (!opened) throw std::runtime_error(opened.error().message);
     ledger_ = *std::move(opened);
     mempool_ = chain::mempool::make_mempool(*ledger_, chain::contracts::system_contracts());

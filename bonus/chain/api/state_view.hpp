@@ -2,14 +2,21 @@
 #pragma once
 
 #include <cstring>
+#include <memory>
 #include <optional>
 
 #include "bonus/base/bytes.hpp"
 #include "bonus/base/uint256.hpp"
 #include "bonus/chain/api/constants.hpp"
-#include "bonus/chain/api/ledger.hpp"
+#include "bonus/chain/api/types.hpp"
 
-namespace bonus::chain::state {
+namespace bonus::chain {
+
+struct Account {
+  std::uint64_t nonce = 0;
+  uint256 balance;
+  Hash32 storage_root, code_hash;
+};
 
 struct SlotKey {
   Address contract;
@@ -66,6 +73,9 @@ class StateView {
   /// All zero when missing.
   [[nodiscard]] virtual Account account(const Address& address) const = 0;
   [[nodiscard]] virtual uint256 storage(const SlotKey& key) const = 0;
+  /// The code with this keccak-256; empty for kEmptyCodeHash.
+  /// Shared: caches, frames and tracers hold the same immutable bytes. Never null.
+  [[nodiscard]] virtual std::shared_ptr<const Bytes> code(const Hash32& code_hash) const = 0;
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
 
  protected:
@@ -77,4 +87,4 @@ class StateView {
   mutable std::optional<Error> error_;
 };
 
-}  // namespace bonus::chain::state
+}  // namespace bonus::chain

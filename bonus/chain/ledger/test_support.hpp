@@ -9,11 +9,11 @@
 #include <string>
 
 #include "bonus/chain/api/host.hpp"
-#include "bonus/chain/state/ledger.hpp"
+#include "bonus/chain/ledger/ledger.hpp"
 #include "bonus/codec/abi.hpp"
 #include "bonus/crypto/hash.hpp"
 
-namespace bonus::chain::state::testing {
+namespace bonus::chain::ledger::testing {
 
 /// A folder that disappears with the object.
 class TempFolder {
@@ -174,4 +174,4 @@ inline LedgerOptions test_options() {
   return out;
 }
 
-}  // namespace bonus::chain::state::testing
+}  // namespace bonus::chain::ledger::testing

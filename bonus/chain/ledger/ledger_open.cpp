@@ -1,18 +1,18 @@
 // Opening a ledger: genesis state, resuming at the last commit, and whole-state audits.
 #include <fmt/format.h>
 
-#include "bonus/chain/state/ledger_impl.hpp"
+#include "bonus/chain/ledger/ledger_impl.hpp"
 #include "bonus/chain/state/records.hpp"
 #include "bonus/codec/rlp.hpp"
 #include "bonus/crypto/hash.hpp"
 
-namespace bonus::chain::state {
+namespace bonus::chain::ledger {
 namespace {
 
 constexpr std::string_view kVersionKey = "version";
 constexpr std::string_view kGenesisKey = "genesis";
 constexpr std::string_view kHeadKey = "head";
-constexpr std::uint8_t kLayoutVersion = 1;
+constexpr std::uint8_t kLayoutVersion = 2;
 
 }  // namespace
 
@@ -23,6 +23,7 @@ LedgerImpl::LedgerImpl(Genesis genesis, const ContractRegistry& registry, const 
       options_(options),
       store_(std::move(store)),
       nodes_(*store_, options.node_cache_entries),
+      codes_(*store_, options.code_cache_entries),
       caches_(options.account_cache_entries, options.slot_cache_entries) {}
 
 LedgerImpl::~LedgerImpl() = default;
@@ -47,17 +48,17 @@ Block LedgerImpl::genesis_block(const Hash32& state_root) const {
 }
 
 Result<> LedgerImpl::create_genesis() {
-  const EmptyView nothing;
-  Overlay overlay(nothing);
-  for (const auto& [address, amount] : genesis_.balances) overlay.set_balance(address, amount);
+  const state::EmptyView nothing;
+  Journal journal(nothing);
+  for (const auto& [address, amount] : genesis_.balances) journal.set_balance(address, amount);
   std::vector<Address> contracts{kFoundationAddress};
   for (const NativeContract* contract : registry_.in_order()) contracts.push_back(contract->address());
   for (const Address& address : contracts) {
-    overlay.set_nonce(address, 1);
-    overlay.set_code_hash(address, system_code_hash());
+    journal.set_nonce(address, 1);
+    journal.set_code(address, Bytes(kSystemCode.begin(), kSystemCode.end()), system_code_hash());
   }
   auto executed = std::make_shared<ExecutedBlock>();
-  TRY_ASSIGN(executed->diff, make_diff(overlay, nodes_, kEmptyTrieRoot));
+  TRY_ASSIGN(executed->diff, make_diff(journal, nodes_, kEmptyTrieRoot));
   executed->block = genesis_block(executed->diff.root);
   executed->hash = executed->block.header.hash();
 
@@ -186,4 +187,4 @@ Result<Hash32> rebuilt_state_root(const LedgerReader& ledger) {
   return impl->rebuild_root();
 }
 
-}  // namespace bonus::chain::state
+}  // namespace bonus::chain::ledger

@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include "bonus/chain/api/block_codec.hpp"
-#include "bonus/chain/state/ledger_impl.hpp"
+#include "bonus/chain/ledger/ledger_impl.hpp"
 #include "bonus/chain/state/records.hpp"
 
-namespace bonus::chain::state {
+namespace bonus::chain::ledger {
 namespace {
 
 bool matches(const LogFilter& filter, const Log& log) {
@@ -139,13 +139,13 @@ auto LedgerImpl::with_state(std::uint64_t number, const Use& use) const
     if (number > head->header.number) return fail(check_number(number).error());
     const std::uint64_t behind = head->header.number - number;
     if (behind <= recent_.size()) {
-      const HeadView view(*store_, head->snapshot.get(), caches_,
+      const HeadView view(*store_, codes_, head->snapshot.get(), caches_,
                           Undo(recent_.end() - static_cast<std::ptrdiff_t>(behind), recent_.end()));
       return checked(view);
     }
   }
   TRY_ASSIGN(auto stored, load_block(number));
-  const TrieView view(nodes_, stored->block.header.state_root);
+  const TrieView view(nodes_, codes_, stored->block.header.state_root);
   return checked(view);
 }
 
@@ -185,14 +185,14 @@ Result<CallReply> LedgerImpl::call(const CallRequest& request, std::uint64_t num
   TRY_ASSIGN(auto stored, block(number));
   const BlockContext context = context_of(stored->block.header);
   return with_state(number, [&](const StateView& view) -> Result<CallReply> {
-    Overlay overlay(view);
-    TRY_ASSIGN(auto outcome, run_message(overlay, registry_, context, request.from, *request.to, request.value,
+    Journal journal(view);
+    TRY_ASSIGN(auto outcome, run_message(journal, registry_, context, request.from, *request.to, request.value,
                                          request.data, request.gas - intrinsic));
     CallReply out;
     out.success = outcome.success;
     out.output = std::move(outcome.output);
     out.gas_used = std::max(request.gas - outcome.gas_left, floor_gas(shape));
-    out.logs = overlay.take_logs();
+    out.logs = journal.take_logs();
     return out;
   });
 }
@@ -250,4 +250,4 @@ void LedgerImpl::unsubscribe(std::uint64_t id) {
   listeners_.erase(id);
 }
 
-}  // namespace bonus::chain::state
+}  // namespace bonus::chain::ledger

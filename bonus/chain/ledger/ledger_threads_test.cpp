@@ -4,7 +4,7 @@
 #include <atomic>
 #include <thread>
 
-#include "bonus/chain/state/test_support.hpp"
+#include "bonus/chain/ledger/test_support.hpp"
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -13,7 +13,7 @@ extern "C" const char* __tsan_default_suppressions() { return "called_from_lib:l
 #endif
 #endif
 
-namespace bonus::chain::state {
+namespace bonus::chain::ledger {
 namespace {
 
 using namespace testing;  // NOLINT(google-build-using-namespace): test vocabulary
@@ -72,4 +72,4 @@ TEST(LedgerThreads, ReadersSeeWholeBlocks) {
 }
 
 }  // namespace
-}  // namespace bonus::chain::state
+}  // namespace bonus::chain::ledger

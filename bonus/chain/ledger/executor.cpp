@@ -1,5 +1,5 @@
 // Transaction execution (Yellow Paper 6; EIP-1559, EIP-3607, EIP-7623) with native contracts instead of an EVM.
-#include "bonus/chain/state/executor.hpp"
+#include "bonus/chain/ledger/executor.hpp"
 
 #include <fmt/format.h>
 
@@ -7,14 +7,14 @@
 #include "bonus/codec/abi.hpp"
 #include "bonus/crypto/hash.hpp"
 
-namespace bonus::chain::state {
+namespace bonus::chain::ledger {
 namespace {
 
 constexpr std::size_t kMaxKeptOutput = 4096;  ///< Of a failed call, in its receipt.
 
 }  // namespace
 
-Result<> OverlayHost::charge(std::uint64_t gas) {
+Result<> JournalHost::charge(std::uint64_t gas) {
   if (!metered_) return {};
   if (gas > left_) {
     left_ = 0;
@@ -30,19 +30,19 @@ uint256 system_logs_slot() {
   return slot;
 }
 
-Result<MessageOutcome> run_message(Overlay& overlay, const ContractRegistry& registry, const BlockContext& context,
+Result<MessageOutcome> run_message(Journal& journal, const ContractRegistry& registry, const BlockContext& context,
                                    const Address& from, const Address& to, const uint256& value, BytesView data,
                                    std::uint64_t gas) {
   const NativeContract* contract = registry.find(to);
-  if (contract == nullptr && has_code(overlay.account(to))) {
+  if (contract == nullptr && has_code(journal.account(to))) {
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{} has code that this chain cannot run: it has native contracts only", to_hex0x(to)));
   }
-  const Overlay::Snapshot before = overlay.snapshot();
-  TRY(overlay.transfer(from, to, value));
+  const Journal::Snapshot before = journal.snapshot();
+  TRY(journal.transfer(from, to, value));
   if (contract == nullptr) return MessageOutcome{true, {}, gas};
 
-  OverlayHost host(overlay, context, gas);
+  JournalHost host(journal, context, gas);
   const CallInput input{from, to, value, data, false};
   CallOutcome outcome = contract->call(host, input);
   MessageOutcome out{outcome.success, std::move(outcome.output), host.left()};
@@ -52,12 +52,12 @@ Result<MessageOutcome> run_message(Overlay& overlay, const ContractRegistry& reg
     out.gas_left = 0;
     if (out.output.empty()) out.output = abi::encode_revert("out of gas");
   }
-  if (!out.success) overlay.revert(before);
+  if (!out.success) journal.revert(before);
   return out;
 }
 
 BlockExecutor::BlockExecutor(const StateView& base, const ContractRegistry& registry, BlockContext context)
-    : registry_(registry), context_(std::move(context)), overlay_(base) {}
+    : registry_(registry), context_(std::move(context)), journal_(base) {}
 
 Result<> BlockExecutor::check_sender(const SenderTransaction& item, const Account& sender) const {
   const Transaction& tx = item.tx;
@@ -81,7 +81,7 @@ Result<> BlockExecutor::check_sender(const SenderTransaction& item, const Accoun
                 fmt::format("insufficient funds for gas * price + value: address {} have {} want {}",
                             to_hex0x(item.sender), sender.balance.to_decimal(), cost.to_decimal()));
   }
-  const Account target = overlay_.account(*tx.to);
+  const Account target = journal_.account(*tx.to);
   if (has_code(target) && registry_.find(*tx.to) == nullptr) {
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{} has code that this chain cannot run: it has native contracts only", to_hex0x(*tx.to)));
@@ -91,58 +91,60 @@ Result<> BlockExecutor::check_sender(const SenderTransaction& item, const Accoun
 
 Result<Receipt> BlockExecutor::apply(const SenderTransaction& item) {
   const Transaction& tx = item.tx;
-  const Account sender = overlay_.account(item.sender);
+  journal_.begin_transaction();
+  const Account sender = journal_.account(item.sender);
   TRY(check_storage());
   TRY(check_sender(item, sender));
 
-  const Overlay::Snapshot before = overlay_.snapshot();
+  const Journal::Snapshot before = journal_.snapshot();
   const uint256 price = tx.effective_gas_price(context_.base_fee);
-  overlay_.set_nonce(item.sender, tx.nonce + 1);
-  overlay_.set_balance(item.sender, sender.balance - uint256(tx.gas_limit) * price);
+  journal_.set_nonce(item.sender, tx.nonce + 1);
+  journal_.set_balance(item.sender, sender.balance - uint256(tx.gas_limit) * price);
 
   const std::uint64_t intrinsic = intrinsic_gas(tx);
   auto outcome =
-      run_message(overlay_, registry_, context_, item.sender, *tx.to, tx.value, tx.data, tx.gas_limit - intrinsic);
+      run_message(journal_, registry_, context_, item.sender, *tx.to, tx.value, tx.data, tx.gas_limit - intrinsic);
   if (!outcome) {
-    overlay_.revert(before);
+    journal_.revert(before);
     return fail(std::move(outcome).error());
   }
   const std::uint64_t used = std::max(tx.gas_limit - outcome->gas_left, floor_gas(tx));
-  overlay_.set_balance(item.sender, overlay_.account(item.sender).balance + uint256(tx.gas_limit - used) * price);
-  overlay_.set_balance(context_.beneficiary, overlay_.account(context_.beneficiary).balance + uint256(used) * price);
+  journal_.set_balance(item.sender, journal_.account(item.sender).balance + uint256(tx.gas_limit - used) * price);
+  journal_.set_balance(context_.beneficiary, journal_.account(context_.beneficiary).balance + uint256(used) * price);
 
   Receipt receipt;
   receipt.type = tx.type;
   receipt.success = outcome->success;
   receipt.gas_used = used;
   receipt.effective_gas_price = price;
-  receipt.logs = overlay_.take_logs();
+  receipt.logs = journal_.take_logs();
   if (!outcome->success) {
     outcome->output.resize(std::min(outcome->output.size(), kMaxKeptOutput));
     receipt.return_data = std::move(outcome->output);
   }
   if (auto storage = check_storage(); !storage) {
-    overlay_.revert({before.journal, 0});
+    journal_.revert({before.undo, 0, 0});
     return fail(std::move(storage).error());
   }
   gas_used_ += used;
   receipt.cumulative_gas = gas_used_;
-  overlay_.seal();
+  journal_.end_transaction(true);
   return receipt;
 }
 
 void BlockExecutor::finish() {
-  OverlayHost host(overlay_, context_, std::nullopt);
+  JournalHost host(journal_, context_, std::nullopt);
   for (const NativeContract* contract : registry_.in_order()) contract->end_block(host);
-  system_logs_ = overlay_.take_logs();
+  system_logs_ = journal_.take_logs();
   const uint256 digest =
       system_logs_.empty() ? uint256() : uint256::from_be(crypto::keccak256(encode_logs(system_logs_)));
-  overlay_.set_storage({kFoundationAddress, system_logs_slot()}, digest);
+  journal_.set_storage({kFoundationAddress, system_logs_slot()}, digest);
+  journal_.end_transaction(true);
 }
 
 Result<> BlockExecutor::check_storage() const {
-  if (const auto& error = overlay_.base().error()) return fail(*error);
+  if (const auto& error = journal_.base().error()) return fail(*error);
   return {};
 }
 
-}  // namespace bonus::chain::state
+}  // namespace bonus::chain::ledger

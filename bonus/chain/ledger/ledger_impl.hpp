@@ -6,11 +6,14 @@
 #include <mutex>
 #include <shared_mutex>
 
-#include "bonus/chain/state/executor.hpp"
-#include "bonus/chain/state/ledger.hpp"
+#include "bonus/chain/ledger/executor.hpp"
+#include "bonus/chain/ledger/ledger.hpp"
+#include "bonus/chain/state/records.hpp"
 #include "bonus/chain/state/views.hpp"
 
-namespace bonus::chain::state {
+namespace bonus::chain::ledger {
+
+using namespace state;  // NOLINT(google-build-using-namespace): the vocabulary of this module
 
 /// A block after execution, ready to be committed.
 struct ExecutedBlock {
@@ -74,7 +77,7 @@ class LedgerImpl final : public Ledger {
   // ledger_read.cpp
   [[nodiscard]] Result<std::shared_ptr<const StoredBlock>> load_block(std::uint64_t number) const;
   void cache_block(const std::shared_ptr<const StoredBlock>& block) const;
-  [[nodiscard]] Result<struct ReceiptsRecord> load_receipts(std::uint64_t number) const;
+  [[nodiscard]] Result<state::ReceiptsRecord> load_receipts(std::uint64_t number) const;
   /// Runs `use` on the state after block `number`, under the lock where that state needs it.
   template <class Use>
   [[nodiscard]] auto with_state(std::uint64_t number, const Use& use) const
@@ -95,6 +98,7 @@ class LedgerImpl final : public Ledger {
   const LedgerOptions options_;
   const std::unique_ptr<Store> store_;
   StoredNodes nodes_;
+  StoredCodes codes_;
   mutable HeadCaches caches_;
 
   mutable std::mutex gate_;
@@ -110,4 +114,4 @@ class LedgerImpl final : public Ledger {
   std::uint64_t next_listener_ = 1;
 };
 
-}  // namespace bonus::chain::state
+}  // namespace bonus::chain::ledger

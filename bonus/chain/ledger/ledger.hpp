@@ -6,13 +6,14 @@
 
 #include "bonus/chain/api/ledger.hpp"
 
-namespace bonus::chain::state {
+namespace bonus::chain::ledger {
 
 struct LedgerOptions {
   bool sync = true;  ///< fsync each commit. False only where a lost tail does not matter (tests).
   std::size_t slot_cache_entries = 1 << 18;  ///< Contract storage in memory, 40 to 80 bytes each.
   std::size_t account_cache_entries = 1 << 16;
   std::size_t node_cache_entries = 1 << 16;  ///< Trie nodes.
+  std::size_t code_cache_entries = 1 << 10;  ///< Contracts; at most 24 KiB each.
   std::size_t store_cache_bytes = 64 << 20;  ///< RocksDB block cache.
   std::size_t recent_states = 32;            ///< Blocks behind the head whose state is read as fast as the head's.
   std::size_t recent_blocks = 256;           ///< Decoded blocks kept.
@@ -32,4 +33,4 @@ struct LedgerOptions {
 /// The state root computed anew from the flat tables; must equal head().state_root.
 [[nodiscard]] Result<Hash32> rebuilt_state_root(const LedgerReader& ledger);
 
-}  // namespace bonus::chain::state
+}  // namespace bonus::chain::ledger

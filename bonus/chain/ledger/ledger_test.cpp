@@ -1,5 +1,5 @@
 // Building, validating and committing blocks; reading them back at any height; reopening.
-#include "bonus/chain/state/ledger.hpp"
+#include "bonus/chain/ledger/ledger.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -12,10 +12,10 @@
 #include "bonus/chain/api/block_codec.hpp"
 #include "bonus/chain/api/constants.hpp"
 #include "bonus/chain/api/gas.hpp"
-#include "bonus/chain/state/executor.hpp"
-#include "bonus/chain/state/test_support.hpp"
+#include "bonus/chain/ledger/executor.hpp"
+#include "bonus/chain/ledger/test_support.hpp"
 
-namespace bonus::chain::state {
+namespace bonus::chain::ledger {
 namespace {
 
 using namespace testing;  // NOLINT(google-build-using-namespace): test vocabulary
@@ -359,4 +359,4 @@ TEST_F(LedgerTest, ListenersHearEachHead) {
 }
 
 }  // namespace
-}  // namespace bonus::chain::state
+}  // namespace bonus::chain::ledger

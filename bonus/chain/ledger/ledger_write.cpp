@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 
 #include "bonus/chain/api/block_codec.hpp"
-#include "bonus/chain/state/ledger_impl.hpp"
+#include "bonus/chain/ledger/ledger_impl.hpp"
 #include "bonus/chain/state/records.hpp"
 #include "bonus/crypto/hash.hpp"
 
-namespace bonus::chain::state {
+namespace bonus::chain::ledger {
 namespace {
 
 /// Room for the header and list prefixes of a block.
@@ -79,7 +79,7 @@ Result<> LedgerImpl::check_header(const Block& block, const Head& head) const {
 }
 
 Result<ExecutedBlock> LedgerImpl::execute(const Block& block, const Head& head) const {
-  const HeadView view(*store_, head.snapshot.get(), caches_, {});
+  const HeadView view(*store_, codes_, head.snapshot.get(), caches_, {});
   BlockExecutor executor(view, registry_, context_of(block.header));
   ExecutedBlock out;
   out.block = block;
@@ -95,7 +95,7 @@ Result<ExecutedBlock> LedgerImpl::execute(const Block& block, const Head& head) 
   executor.finish();
   TRY(executor.check_storage());
   out.system_logs = executor.system_logs();
-  TRY_ASSIGN(out.diff, make_diff(executor.overlay(), nodes_, head.header.state_root));
+  TRY_ASSIGN(out.diff, make_diff(executor.journal(), nodes_, head.header.state_root));
   TRY(executor.check_storage());
   return out;
 }
@@ -178,7 +178,7 @@ Result<Block> LedgerImpl::build(const BuildInput& input) {
   extra.proposer = input.proposer;
   h.extra_data = extra.encode();
 
-  const HeadView view(*store_, head->snapshot.get(), caches_, {});
+  const HeadView view(*store_, codes_, head->snapshot.get(), caches_, {});
   BlockExecutor executor(view, registry_, context_of(h));
   std::vector<Bytes> items;
   std::size_t size = kBlockOverheadBytes + input.last_commit.size();
@@ -199,7 +199,7 @@ Result<Block> LedgerImpl::build(const BuildInput& input) {
   executor.finish();
   TRY(executor.check_storage());
   executed.system_logs = executor.system_logs();
-  TRY_ASSIGN(executed.diff, make_diff(executor.overlay(), nodes_, head->header.state_root));
+  TRY_ASSIGN(executed.diff, make_diff(executor.journal(), nodes_, head->header.state_root));
   TRY(executor.check_storage());
 
   const Roots roots = receipt_roots(executed.receipts, executed.system_logs);
@@ -229,6 +229,7 @@ Batch LedgerImpl::make_batch(const ExecutedBlock& executed, BytesView raw_block,
     out.put(Table::kTxIndex, executed.block.transactions[i]->hash, place);
   }
   for (const auto& [hash, rlp] : executed.diff.nodes) out.put(Table::kTrie, hash, rlp);
+  for (const auto& [hash, code] : executed.diff.codes) out.put(Table::kCode, hash, *code);
   for (const auto& [address, change] : executed.diff.accounts) {
     if (is_missing(change.after)) {
       out.erase(Table::kAccounts, address);
@@ -285,4 +286,4 @@ Result<> LedgerImpl::commit(const Block& block, BytesView commit) {
   return {};
 }
 
-}  // namespace bonus::chain::state
+}  // namespace bonus::chain::ledger

@@ -1,36 +1,38 @@
-// Executes transactions and block hooks on an overlay: fee rules, value transfer, dispatch to native contracts.
+// Executes transactions and block hooks on an journal: fee rules, value transfer, dispatch to native contracts.
 #pragma once
 
 #include "bonus/chain/api/gas.hpp"
 #include "bonus/chain/api/host.hpp"
-#include "bonus/chain/state/overlay.hpp"
+#include "bonus/chain/state/journal.hpp"
 
-namespace bonus::chain::state {
+namespace bonus::chain::ledger {
 
-/// What a contract sees of the overlay. `limit` empties into kExhausted; without a limit charging is free (block
+using state::Journal;
+
+/// What a contract sees of the journal. `limit` empties into kExhausted; without a limit charging is free (block
 /// hooks).
-class OverlayHost final : public Host {
+class JournalHost final : public Host {
  public:
-  OverlayHost(Overlay& overlay, const BlockContext& context, std::optional<std::uint64_t> limit)
-      : overlay_(overlay), context_(context), metered_(limit.has_value()), left_(limit.value_or(0)) {}
+  JournalHost(Journal& journal, const BlockContext& context, std::optional<std::uint64_t> limit)
+      : journal_(journal), context_(context), metered_(limit.has_value()), left_(limit.value_or(0)) {}
   [[nodiscard]] const BlockContext& block() const override { return context_; }
-  [[nodiscard]] uint256 balance(const Address& account) const override { return overlay_.account(account).balance; }
+  [[nodiscard]] uint256 balance(const Address& account) const override { return journal_.account(account).balance; }
   [[nodiscard]] Result<> transfer(const Address& from, const Address& to, const uint256& amount) override {
-    return overlay_.transfer(from, to, amount);
+    return journal_.transfer(from, to, amount);
   }
   [[nodiscard]] uint256 load(const Address& contract, const uint256& slot) const override {
-    return overlay_.storage({contract, slot});
+    return journal_.storage({contract, slot});
   }
   void store(const Address& contract, const uint256& slot, const uint256& value) override {
-    overlay_.set_storage({contract, slot}, value);
+    journal_.set_storage({contract, slot}, value);
   }
-  void emit(Log log) override { overlay_.emit(std::move(log)); }
+  void emit(Log log) override { journal_.emit(std::move(log)); }
   [[nodiscard]] Result<> charge(std::uint64_t gas) override;
   [[nodiscard]] std::uint64_t left() const { return left_; }
   [[nodiscard]] bool out_of_gas() const { return out_of_gas_; }
 
  private:
-  Overlay& overlay_;
+  Journal& journal_;
   const BlockContext& context_;
   bool metered_;
   bool out_of_gas_ = false;
@@ -44,7 +46,7 @@ struct MessageOutcome {
 };
 /// Value transfer and, where `to` is a native contract, its call; everything is undone on failure. kUnsupported when
 /// `to` has code that no native contract implements; kExhausted when the caller cannot pay `value`.
-[[nodiscard]] Result<MessageOutcome> run_message(Overlay& overlay, const ContractRegistry& registry,
+[[nodiscard]] Result<MessageOutcome> run_message(Journal& journal, const ContractRegistry& registry,
                                                  const BlockContext& context, const Address& from, const Address& to,
                                                  const uint256& value, BytesView data, std::uint64_t gas);
 
@@ -64,8 +66,8 @@ class BlockExecutor {
 
   [[nodiscard]] std::uint64_t gas_used() const { return gas_used_; }
   [[nodiscard]] const std::vector<Log>& system_logs() const { return system_logs_; }
-  [[nodiscard]] const Overlay& overlay() const { return overlay_; }
-  /// The overlay stops reading the base after the first storage error; ask before using any result.
+  [[nodiscard]] const Journal& journal() const { return journal_; }
+  /// The journal stops reading the base after the first storage error; ask before using any result.
   [[nodiscard]] Result<> check_storage() const;
 
  private:
@@ -73,7 +75,7 @@ class BlockExecutor {
 
   const ContractRegistry& registry_;
   BlockContext context_;
-  Overlay overlay_;
+  Journal journal_;
   std::uint64_t gas_used_ = 0;
   std::vector<Log> system_logs_;
 };
@@ -81,4 +83,4 @@ class BlockExecutor {
 /// Storage slot of kFoundationAddress that holds the hash of the block's system logs: keccak("systemLogs").
 [[nodiscard]] uint256 system_logs_slot();
 
-}  // namespace bonus::chain::state
+}  // namespace bonus::chain::ledger
