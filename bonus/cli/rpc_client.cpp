@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <algorithm>
 #include <thread>
 
 #include "bonus/chain/api/gas.hpp"
@@ -166,7 +167,9 @@ Result<std::uint64_t> RpcClient::estimate_gas(const Address& from, const TxCall&
   const std::uint64_t gas = number.clamp_u64();
   // A plain transfer is exact. A contract may write more in the block that includes the call than it would now (a lease
   // has started, a payment falls due); what is not used is not paid.
-  return gas <= chain::kTransactionGas ? gas : gas + gas / 2 + kSpareGas;
+  if (gas <= chain::kTransactionGas) return gas;
+  if (gas >= chain::kMaxTransactionGas) return gas;  // the node says what is wrong with it
+  return std::min(gas + gas / 2 + kSpareGas, chain::kMaxTransactionGas);
 }
 
 Result<Hash32> RpcClient::send(const crypto::SecretKey256& key, const TxCall& call) {

@@ -140,10 +140,29 @@ TEST(Transaction, StaticChecksSayWhatGethSays) {
   tx.gas_limit = 21'000;
   EXPECT_NE(message(tx).find("intrinsic gas too low"), std::string::npos);
   tx.gas_limit = 60'000'001;
-  EXPECT_NE(message(tx).find("exceeds block gas limit"), std::string::npos);
+  EXPECT_EQ(message(tx), "transaction gas limit too high (cap: 16777216, tx: 60000001)");
+  tx.gas_limit = kMaxTransactionGas;
+  EXPECT_TRUE(check_static(tx, 7667, 60'000'000).has_value());
+  EXPECT_NE(check_static(tx, 7667, 16'777'215).error().message.find("exceeds block gas limit"), std::string::npos);
   tx = sample(2);
   tx.to.reset();
-  EXPECT_NE(message(tx).find("contract creation is not supported"), std::string::npos);
+  EXPECT_NE(message(tx).find("intrinsic gas too low"), std::string::npos);  // 32000 more
+  tx.gas_limit = 100'000;
+  EXPECT_TRUE(check_static(tx, 7667, 60'000'000).has_value());
+  tx.data.resize(kMaxInitCodeBytes + 1);
+  EXPECT_EQ(message(tx), "max initcode size exceeded: code size 49153, limit 49152");
+  tx = sample(2);
+  tx.type = 4;
+  EXPECT_EQ(message(tx), "set code tx must have at least one authorization tuple");
+  tx.authorizations.resize(1);
+  EXPECT_NE(message(tx).find("intrinsic gas too low"), std::string::npos);
+  tx.gas_limit = 100'000;
+  EXPECT_TRUE(check_static(tx, 7667, 60'000'000).has_value());
+  tx.to.reset();
+  EXPECT_EQ(message(tx), "EIP-7702 transaction cannot be used to create contract");
+  tx = sample(2);
+  tx.type = 3;
+  EXPECT_NE(message(tx).find("no blob carriers"), std::string::npos);
   // 21000 + 4 * (1 + 2 * 4) + 2 * 2400 + 2 * 1900
   EXPECT_EQ(intrinsic_gas(sample(2)), 21'000u + 36 + 4'800 + 3'800);
   EXPECT_EQ(floor_gas(sample(2)), 21'000u + 90);
