@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <boost/json.hpp>
 #include <algorithm>
+#include <boost/json.hpp>
 #include <thread>
 
 #include "bonus/chain/api/gas.hpp"
