@@ -1,4 +1,4 @@
-// Receipts, logs and bloom filters (Yellow Paper, 4.3.1; EIP-2718 receipts).
+// Receipts, logs and bloom filters (Yellow Paper, 4.3.1; EIP-658, EIP-2718).
 #include "bonus/chain/api/block_codec.hpp"
 #include "bonus/chain/api/types.hpp"
 #include "bonus/codec/rlp.hpp"
@@ -57,7 +57,13 @@ Bloom Receipt::bloom() const {
 
 Bytes Receipt::encode() const {
   rlp::Encoder e;
-  e.begin_list().number(std::uint64_t{success ? 1u : 0u}).number(cumulative_gas).bytes(bloom());
+  e.begin_list();
+  if (state_root) {
+    e.bytes(*state_root);
+  } else {
+    e.number(std::uint64_t{success ? 1u : 0u});
+  }
+  e.number(cumulative_gas).bytes(bloom());
   encode_log_list(e, logs);
   e.end_list();
   if (type == 0) return e.take();

@@ -50,8 +50,9 @@ struct Transaction {
   std::vector<Authorization> authorizations;  ///< Type 4 only.
   crypto::Secp256k1Signature signature;
 
-  [[nodiscard]] Bytes encode() const;  ///< EIP-2718 form, as in eth_sendRawTransaction.
-  /// kInvalid says what is malformed. The signature is checked by sender(), not here.
+  [[nodiscard]] Bytes encode() const;  ///< EIP-2718 form, as in eth_sendRawTransaction; type 3 without its blobs.
+  /// At most kMaxTransactionBytes, bounds of the chain's own fork (transaction_rules.hpp has the others). kInvalid says
+  /// what is malformed. The signature is checked by sender(), not here.
   [[nodiscard]] static Result<Transaction> decode(BytesView raw);
   [[nodiscard]] Hash32 hash() const;  ///< keccak256(encode()).
   [[nodiscard]] Hash32 signing_hash() const;
@@ -80,6 +81,7 @@ struct Log {
 struct Receipt {
   std::uint8_t type = 2;
   bool success = false;
+  std::optional<Hash32> state_root;  ///< Before Byzantium (EIP-658): encoded in place of `success`.
   std::uint64_t cumulative_gas = 0;
   std::vector<Log> logs;
   // Not part of the consensus encoding:
