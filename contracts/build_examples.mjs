@@ -1,5 +1,5 @@
-// Compiles the Solidity sources of this folder with the pinned solc and writes one artifact a contract: ABI, creation and
-// run-time code. Usage: node build_examples.mjs OUT [FOLDER...]; FOLDER: examples, test, bench; default: all that exist.
+// Compiles the Solidity sources of this folder with the pinned solc and writes one artifact a contract or interface: ABI, creation
+// and run-time code. Usage: node build_examples.mjs OUT [FOLDER...]; FOLDER: examples, test, bench; default: all that exist.
 // Exit 0: written; 1: the compiler complained (warnings count); 2: wrong usage.
 import {existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
@@ -42,7 +42,7 @@ mkdirSync(out, {recursive: true});
 let written = 0;
 for (const [sourceName, contracts] of outputs.flatMap((output) => Object.entries(output.contracts))) {
   for (const [contractName, compiled] of Object.entries(contracts)) {
-    if (compiled.evm.bytecode.object === '') continue; // an interface
+    // The code of an interface is empty; its ABI is what clients need.
     const artifact = {
       contractName, sourceName, abi: compiled.abi, bytecode: `0x${compiled.evm.bytecode.object}`,
       deployedBytecode: `0x${compiled.evm.deployedBytecode.object}`,
