@@ -40,6 +40,16 @@ struct CallReply {
   std::uint64_t gas_used = 0;
   std::vector<Log> logs;
 };
+/// What eth_getProof shows (EIP-1186): RLP nodes from the root towards each key, also when it is absent.
+struct StateProof {
+  struct Slot {
+    uint256 slot, value;
+    std::vector<Bytes> nodes;  ///< Under account.storage_root; the key is keccak(slot, 32 bytes).
+  };
+  Account account;           ///< All zero when missing.
+  std::vector<Bytes> nodes;  ///< Under the block's state root; the key is keccak(address).
+  std::vector<Slot> slots;   ///< In the order asked.
+};
 struct LogFilter {
   std::uint64_t from_block = 0, to_block = 0;
   std::vector<Address> addresses{};           ///< Empty: any.
@@ -68,6 +78,20 @@ class LedgerReader {
   [[nodiscard]] virtual Result<Account> account(const Address& address, std::uint64_t number) const = 0;
   [[nodiscard]] virtual Result<uint256> storage(const Address& address, const uint256& slot,
                                                 std::uint64_t number) const = 0;
+  /// The code of the account in the state after block `number`; empty when it has none. Never null.
+  [[nodiscard]] virtual Result<std::shared_ptr<const Bytes>> code(const Address& address,
+                                                                  std::uint64_t number) const = 0;
+  /// kNotFound ("missing trie node ...") when the nodes of that state are pruned.
+  [[nodiscard]] virtual Result<StateProof> proof(const Address& address, const std::vector<uint256>& slots,
+                                                 std::uint64_t number) const = 0;
+  /// Runs `use` on the state after block `number` and returns what it returns, or the first storage error that the view
+  /// met. The view ends with the call. A long `use` on the head or a recent block delays the next commit: copy what is
+  /// needed, or give it a deadline.
+  [[nodiscard]] virtual Result<> with_state(std::uint64_t number,
+                                            const std::function<Result<>(const StateView&)>& use) const = 0;
+  /// What block `number` was executed in; for the number after the head, what an honest next block would see: one
+  /// second later, the base fee that must follow, the rest as in the head.
+  [[nodiscard]] virtual Result<BlockContext> context(std::uint64_t number) const = 0;
   /// Runs on the state after block `number`, in the context of that block, and changes nothing.
   [[nodiscard]] virtual Result<CallReply> call(const CallRequest& request, std::uint64_t number) const = 0;
   [[nodiscard]] virtual Result<std::vector<FoundLog>> logs(const LogFilter& filter) const = 0;

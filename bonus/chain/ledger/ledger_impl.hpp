@@ -44,6 +44,12 @@ class LedgerImpl final : public Ledger {
   [[nodiscard]] Result<Account> account(const Address& address, std::uint64_t number) const override;
   [[nodiscard]] Result<uint256> storage(const Address& address, const uint256& slot,
                                         std::uint64_t number) const override;
+  [[nodiscard]] Result<std::shared_ptr<const Bytes>> code(const Address& address, std::uint64_t number) const override;
+  [[nodiscard]] Result<StateProof> proof(const Address& address, const std::vector<uint256>& slots,
+                                         std::uint64_t number) const override;
+  [[nodiscard]] Result<> with_state(std::uint64_t number,
+                                    const std::function<Result<>(const StateView&)>& use) const override;
+  [[nodiscard]] Result<BlockContext> context(std::uint64_t number) const override;
   [[nodiscard]] Result<CallReply> call(const CallRequest& request, std::uint64_t number) const override;
   [[nodiscard]] Result<std::vector<FoundLog>> logs(const LogFilter& filter) const override;
   std::uint64_t subscribe(std::function<void(std::shared_ptr<const StoredBlock>)> listener) override;
@@ -80,7 +86,7 @@ class LedgerImpl final : public Ledger {
   [[nodiscard]] Result<state::ReceiptsRecord> load_receipts(std::uint64_t number) const;
   /// Runs `use` on the state after block `number`, under the lock where that state needs it.
   template <class Use>
-  [[nodiscard]] auto with_state(std::uint64_t number, const Use& use) const
+  [[nodiscard]] auto on_state(std::uint64_t number, const Use& use) const
       -> decltype(use(std::declval<const StateView&>()));
   [[nodiscard]] Result<> collect_logs(const LogFilter& filter, std::uint64_t number, std::vector<FoundLog>& out) const;
   [[nodiscard]] BlockContext context_of(const Header& header) const;

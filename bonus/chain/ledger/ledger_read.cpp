@@ -4,6 +4,7 @@
 #include "bonus/chain/api/block_codec.hpp"
 #include "bonus/chain/ledger/ledger_impl.hpp"
 #include "bonus/chain/state/records.hpp"
+#include "bonus/crypto/hash.hpp"
 
 namespace bonus::chain::ledger {
 namespace {
@@ -126,7 +127,7 @@ Result<StoredReceipt> LedgerImpl::receipt(const Hash32& transaction) const {
 }
 
 template <class Use>
-auto LedgerImpl::with_state(std::uint64_t number, const Use& use) const
+auto LedgerImpl::on_state(std::uint64_t number, const Use& use) const
     -> decltype(use(std::declval<const StateView&>())) {
   const auto checked = [&](const StateView& view) -> decltype(use(view)) {
     auto out = use(view);
@@ -150,11 +151,59 @@ auto LedgerImpl::with_state(std::uint64_t number, const Use& use) const
 }
 
 Result<Account> LedgerImpl::account(const Address& address, std::uint64_t number) const {
-  return with_state(number, [&](const StateView& view) -> Result<Account> { return view.account(address); });
+  return on_state(number, [&](const StateView& view) -> Result<Account> { return view.account(address); });
 }
 
 Result<uint256> LedgerImpl::storage(const Address& address, const uint256& slot, std::uint64_t number) const {
-  return with_state(number, [&](const StateView& view) -> Result<uint256> { return view.storage({address, slot}); });
+  return on_state(number, [&](const StateView& view) -> Result<uint256> { return view.storage({address, slot}); });
+}
+
+Result<std::shared_ptr<const Bytes>> LedgerImpl::code(const Address& address, std::uint64_t number) const {
+  return on_state(number, [&](const StateView& view) -> Result<std::shared_ptr<const Bytes>> {
+    const Account account = view.account(address);
+    return has_code(account) ? view.code(account.code_hash) : std::make_shared<const Bytes>();
+  });
+}
+
+Result<> LedgerImpl::with_state(std::uint64_t number, const std::function<Result<>(const StateView&)>& use) const {
+  return on_state(number, use);
+}
+
+Result<BlockContext> LedgerImpl::context(std::uint64_t number) const {
+  const auto head = head_info();
+  if (number != head->header.number + 1) {
+    TRY_ASSIGN(const auto stored, block(number));
+    return context_of(stored->block.header);
+  }
+  Header next = head->header;
+  next.number = number;
+  ++next.timestamp;
+  next.base_fee = next_base_fee(head->header, genesis_);
+  return context_of(next);
+}
+
+Result<StateProof> LedgerImpl::proof(const Address& address, const std::vector<uint256>& slots,
+                                     std::uint64_t number) const {
+  TRY_ASSIGN(const auto stored, block(number));
+  const Trie accounts(&nodes_, stored->block.header.state_root);
+  StateProof out;
+  const Hash32 key = crypto::keccak256(address);
+  TRY_ASSIGN(out.nodes, accounts.prove(key));
+  TRY_ASSIGN(const Bytes record, accounts.get(key));
+  if (!record.empty()) {
+    TRY_ASSIGN(out.account, decode_account(record));
+  }
+  const Trie storage(&nodes_, record.empty() ? kEmptyTrieRoot : out.account.storage_root);
+  for (const uint256& slot : slots) {
+    StateProof::Slot& item = out.slots.emplace_back();
+    item.slot = slot;
+    const Hash32 slot_key = crypto::keccak256(slot.to_be());
+    TRY_ASSIGN(item.nodes, storage.prove(slot_key));
+    TRY_ASSIGN(const Bytes value, storage.get(slot_key));
+    if (value.empty()) continue;
+    TRY_ASSIGN(item.value, decode_slot_trie_value(value));
+  }
+  return out;
 }
 
 BlockContext LedgerImpl::context_of(const Header& header) const {
@@ -184,7 +233,7 @@ Result<CallReply> LedgerImpl::call(const CallRequest& request, std::uint64_t num
   }
   TRY_ASSIGN(auto stored, block(number));
   const BlockContext context = context_of(stored->block.header);
-  return with_state(number, [&](const StateView& view) -> Result<CallReply> {
+  return on_state(number, [&](const StateView& view) -> Result<CallReply> {
     Journal journal(view);
     TRY_ASSIGN(auto outcome, run_message(journal, registry_, context, request.from, *request.to, request.value,
                                          request.data, request.gas - intrinsic));

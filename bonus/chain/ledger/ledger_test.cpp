@@ -14,6 +14,8 @@
 #include "bonus/chain/api/gas.hpp"
 #include "bonus/chain/ledger/executor.hpp"
 #include "bonus/chain/ledger/test_support.hpp"
+#include "bonus/chain/state/records.hpp"
+#include "bonus/chain/state/trie.hpp"
 
 namespace bonus::chain::ledger {
 namespace {
@@ -254,6 +256,58 @@ TEST_F(LedgerTest, CallsAtAnyHeightChangeNothing) {
   EXPECT_FALSE(ledger_->call({.from = wallet(5).address, .to = counter, .gas = 20'000}, 40).has_value());
   EXPECT_EQ(ledger_->call({.from = wallet(5).address}, 40).error().code, ErrorCode::kUnsupported);
   EXPECT_FALSE(ledger_->call({.from = wallet(55).address, .to = counter, .value = 1}, 40).has_value());
+}
+
+TEST_F(LedgerTest, CodeProofsAndContextAtAnyHeight) {
+  const Address counter = CounterContract().address();
+  for (std::uint64_t i = 0; i < 40; ++i)
+    mine({make_tx(wallet(0), counter, {.nonce = i, .data = {0}, .gas_limit = 90'000})});
+  const auto check = [](const Hash32& root, BytesView key, const std::vector<Bytes>& nodes) {
+    auto shown = state::verify_proof(root, crypto::keccak256(key), nodes);
+    EXPECT_TRUE(shown.has_value()) << shown.error().message;
+    return shown.value_or(std::nullopt);
+  };
+  for (const std::uint64_t n : {0ull, 3ull, 39ull, 40ull}) {
+    EXPECT_EQ(*ledger_->code(counter, n).value(), Bytes{0xfe});
+    EXPECT_TRUE(ledger_->code(wallet(0).address, n).value()->empty());
+    EXPECT_TRUE(ledger_->code(wallet(77).address, n).value()->empty());
+    const Header header = ledger_->block(n).value()->block.header;
+    const auto proof = ledger_->proof(counter, {0, 1, 99}, n).value();
+    EXPECT_EQ(check(header.state_root, counter, proof.nodes), state::encode_account(proof.account));
+    EXPECT_EQ(proof.account.storage_root, ledger_->account(counter, n).value().storage_root);
+    ASSERT_EQ(proof.slots.size(), 3u);
+    for (const auto& slot : proof.slots) {
+      EXPECT_EQ(slot.value, slot.slot == uint256(99) ? uint256() : uint256(n));
+      const auto shown = check(proof.account.storage_root, slot.slot.to_be(), slot.nodes);
+      EXPECT_EQ(shown ? state::decode_slot_trie_value(*shown).value() : uint256(), slot.value);
+    }
+    const auto absent = ledger_->proof(wallet(77).address, {5}, n).value();
+    EXPECT_EQ(check(header.state_root, wallet(77).address, absent.nodes), std::nullopt);
+    EXPECT_TRUE(is_missing(absent.account));
+    EXPECT_TRUE(absent.slots.at(0).nodes.empty());
+    const BlockContext context = ledger_->context(n).value();
+    EXPECT_EQ(context.number, n);
+    EXPECT_EQ(context.base_fee, header.base_fee);
+    EXPECT_EQ(context.randao, header.prev_randao);
+    uint256 seen;
+    EXPECT_TRUE(ledger_
+                    ->with_state(n,
+                                 [&](const StateView& view) -> Result<> {
+                                   seen = view.storage({counter, 0});
+                                   return {};
+                                 })
+                    .has_value());
+    EXPECT_EQ(seen, uint256(n));
+  }
+  const auto refused =
+      ledger_->with_state(7, [](const StateView&) -> Result<> { return fail(ErrorCode::kDenied, "as asked"); });
+  EXPECT_EQ(refused.error().code, ErrorCode::kDenied);
+  const BlockContext next = ledger_->context(41).value();
+  EXPECT_EQ(next.timestamp, ledger_->head().timestamp + 1);
+  EXPECT_EQ(next.base_fee, next_base_fee(ledger_->head(), genesis_));
+  EXPECT_EQ(ledger_->context(42).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(ledger_->proof(counter, {}, 41).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(ledger_->code(counter, 41).error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(LedgerTest, ThousandRandomTransfersAgainstAMap) {

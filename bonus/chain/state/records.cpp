@@ -135,6 +135,12 @@ Bytes encode_slot_value(const uint256& value) {
   return {first, be.bytes.end()};
 }
 
+Result<uint256> decode_slot_trie_value(BytesView in) {
+  auto value = rlp::Decoder(in).number256();
+  if (!value) return fail(ErrorCode::kCorrupt, "stored slot: " + value.error().message);
+  return *value;
+}
+
 Bytes slot_record_key(const SlotKey& key) {
   Bytes out(key.contract.bytes.begin(), key.contract.bytes.end());
   append(out, key.slot.to_be());

@@ -12,6 +12,8 @@ namespace bonus::chain::state {
 
 /// Contract storage as flat value: big-endian without leading zeros.
 [[nodiscard]] Bytes encode_slot_value(const uint256& value);
+/// Contract storage as trie value: rlp(value). kCorrupt when it is not that.
+[[nodiscard]] Result<uint256> decode_slot_trie_value(BytesView in);
 [[nodiscard]] Bytes slot_record_key(const SlotKey& key);  ///< address || slot, 52 bytes.
 
 /// `raw` is block.encode().

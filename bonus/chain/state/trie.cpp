@@ -11,16 +11,6 @@
 namespace bonus::chain::state {
 namespace {
 
-Bytes to_nibbles(BytesView key) {
-  Bytes out;
-  out.reserve(2 * key.size());
-  for (const std::uint8_t b : key) {
-    out.push_back(b >> 4);
-    out.push_back(b & 0x0f);
-  }
-  return out;
-}
-
 std::size_t common_prefix(BytesView a, BytesView b) {
   return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }

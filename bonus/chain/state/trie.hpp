@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -34,15 +35,23 @@ class Trie {
 
   /// The value, or empty bytes when there is none.
   [[nodiscard]] Result<Bytes> get(BytesView key) const;
+  /// The stored nodes from the root towards `key`, as eth_getProof lists them: nodes below 32 bytes stand inside their
+  /// parents. Ends where the key, or its absence, shows; empty for an empty trie. Of the trie as it was opened or last
+  /// committed and stored: kInvalid when there are changes since.
+  [[nodiscard]] Result<std::vector<Bytes>> prove(BytesView key) const;
   /// An empty value erases, as in Ethereum.
   [[nodiscard]] Result<> put(BytesView key, BytesView value);
   /// The root after all changes; appends each node made since the last commit (hash, RLP) to `out`.
   [[nodiscard]] Hash32 commit(NewNodes& out);
+  /// See verify_proof().
+  [[nodiscard]] static Result<std::optional<Bytes>> check_proof(const Hash32& root, BytesView key,
+                                                                std::span<const Bytes> proof);
 
  private:
   struct Node;
   struct Ref;
   struct Coder;
+  struct Walk;
   const NodeSource* source_ = nullptr;
   std::unique_ptr<Ref> root_;
 
@@ -55,6 +64,11 @@ class Trie {
   [[nodiscard]] Result<> collapse_branch(Ref& ref);
   [[nodiscard]] Result<> merge_extension(Ref& ref);
 };
+
+/// What the proof shows about `key` in the trie with this root: its value, or nothing when it is absent. kInvalid when
+/// it shows neither: a node that is missing, foreign, malformed or not needed. Safe on foreign input.
+[[nodiscard]] Result<std::optional<Bytes>> verify_proof(const Hash32& root, BytesView key,
+                                                        std::span<const Bytes> proof);
 
 /// Root of the trie rlp(index) -> item, as for transactionsRoot and receiptsRoot.
 [[nodiscard]] Hash32 ordered_root(std::span<const Bytes> items);

@@ -105,6 +105,7 @@ Result<std::unique_ptr<Trie::Node>> Trie::Coder::decode_at(BytesView rlp, unsign
   if (path.leaf) {
     node->kind = Node::Kind::kLeaf;
     TRY_ASSIGN(auto value, rlp::Decoder(items[1]).bytes());
+    if (value.empty()) return fail(ErrorCode::kCorrupt, "trie leaf without a value");
     node->value.assign(value.begin(), value.end());
     return node;
   }

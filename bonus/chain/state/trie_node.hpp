@@ -8,6 +8,16 @@
 
 namespace bonus::chain::state {
 
+[[nodiscard]] inline Bytes to_nibbles(BytesView key) {
+  Bytes out;
+  out.reserve(2 * key.size());
+  for (const std::uint8_t b : key) {
+    out.push_back(b >> 4);
+    out.push_back(b & 0x0f);
+  }
+  return out;
+}
+
 /// A child: nothing, the hash of a stored node, or a node in memory.
 struct Trie::Ref {
   enum class Kind : std::uint8_t { kEmpty, kHash, kNode };

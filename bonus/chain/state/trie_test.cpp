@@ -10,6 +10,7 @@
 #include <random>
 
 #include "bonus/chain/api/constants.hpp"
+#include "bonus/chain/state/test_nodes.hpp"
 #include "bonus/crypto/hash.hpp"
 #include "tests/support/vectors.hpp"
 
@@ -17,21 +18,9 @@ namespace bonus::chain::state {
 namespace {
 
 namespace json = boost::json;
+using testing::MapNodes;
 
 constexpr const char* kVectors = "../shared/vectors/ethereum-tests/TrieTests/";
-
-class MapNodes final : public NodeSource {
- public:
-  [[nodiscard]] Result<std::shared_ptr<const Bytes>> node(const Hash32& hash) const override {
-    const auto found = nodes.find(hash);
-    if (found == nodes.end()) return fail(ErrorCode::kCorrupt, "missing node");
-    return std::make_shared<const Bytes>(found->second);
-  }
-  void add(const NewNodes& fresh) {
-    for (const auto& [hash, rlp] : fresh) nodes[hash] = rlp;
-  }
-  std::map<Hash32, Bytes> nodes;
-};
 
 Bytes raw(const json::value& value) {
   if (value.is_null()) return {};

@@ -2,7 +2,6 @@
 #include "bonus/chain/state/views.hpp"
 
 #include "bonus/chain/state/records.hpp"
-#include "bonus/codec/rlp.hpp"
 #include "bonus/crypto/hash.hpp"
 
 namespace bonus::chain::state {
@@ -124,9 +123,9 @@ uint256 TrieView::storage(const SlotKey& key) const {
     return {};
   }
   if (raw->empty()) return {};
-  auto value = rlp::Decoder(*raw).number256();
+  auto value = decode_slot_trie_value(*raw);
   if (!value) {
-    remember({ErrorCode::kCorrupt, "stored slot: " + value.error().message});
+    remember(std::move(value).error());
     return {};
   }
   return *value;

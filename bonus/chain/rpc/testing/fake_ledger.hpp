@@ -11,7 +11,7 @@
 
 namespace bonus::chain::testing {
 
-/// Thread-safe as far as LedgerReader demands; the building functions are for one thread, before reading starts.
+/// Thread-safe: blocks may be added while others read. The state is filled before reading starts.
 class FakeLedger final : public LedgerReader {
  public:
   explicit FakeLedger(Genesis genesis) : genesis_(std::move(genesis)) {
@@ -44,25 +44,35 @@ class FakeLedger final : public LedgerReader {
   void on_call(std::function<Result<CallReply>(const CallRequest&)> call) { call_ = std::move(call); }
 
   const Genesis& genesis() const override { return genesis_; }
-  Header head() const override { return blocks_.back()->block.header; }
-  Hash32 head_hash() const override { return blocks_.back()->hash; }
+  Header head() const override {
+    const std::lock_guard lock(mutex_);
+    return blocks_.back()->block.header;
+  }
+  Hash32 head_hash() const override {
+    const std::lock_guard lock(mutex_);
+    return blocks_.back()->hash;
+  }
   Result<std::shared_ptr<const StoredBlock>> block(std::uint64_t number) const override {
+    const std::lock_guard lock(mutex_);
     if (number >= blocks_.size())
       return fail(ErrorCode::kNotFound, "block " + std::to_string(number) + " is not known");
     return blocks_[number];
   }
   Result<std::shared_ptr<const StoredBlock>> block(const Hash32& hash) const override {
+    const std::lock_guard lock(mutex_);
     for (const auto& block : blocks_)
       if (block->hash == hash) return block;
     return fail(ErrorCode::kNotFound, "the block is not known");
   }
   Result<StoredReceipt> receipt(const Hash32& transaction) const override {
+    const std::lock_guard lock(mutex_);
     for (const auto& list : receipts_)
       for (const auto& receipt : list)
         if (receipt.transaction->hash == transaction) return receipt;
     return fail(ErrorCode::kNotFound, "the transaction is not known");
   }
   Result<std::vector<StoredReceipt>> receipts(std::uint64_t number) const override {
+    const std::lock_guard lock(mutex_);
     if (number >= receipts_.size()) return fail(ErrorCode::kNotFound, "the block is not known");
     return receipts_[number];
   }
@@ -74,11 +84,44 @@ class FakeLedger final : public LedgerReader {
     const auto found = storage_.find(std::pair(address, slot.to_be()));
     return found == storage_.end() ? uint256() : found->second;
   }
+  void set_code(const Address& address, Bytes code, const Hash32& code_hash) {
+    state_[address].code_hash = code_hash;
+    codes_[code_hash] = std::make_shared<const Bytes>(std::move(code));
+  }
+  Result<std::shared_ptr<const Bytes>> code(const Address& address, std::uint64_t) const override {
+    return View(*this).code(account(address, 0)->code_hash);
+  }
+  /// The account and the slots; there is no trie behind them, so no nodes.
+  Result<StateProof> proof(const Address& address, const std::vector<uint256>& slots, std::uint64_t) const override {
+    StateProof out;
+    out.account = *account(address, 0);
+    for (const uint256& slot : slots) out.slots.push_back({slot, *storage(address, slot, 0), {}});
+    return out;
+  }
+  Result<> with_state(std::uint64_t number, const std::function<Result<>(const StateView&)>& use) const override {
+    if (number >= blocks_.size()) return fail(ErrorCode::kNotFound, "the block is not known");
+    return use(View(*this));
+  }
+  Result<BlockContext> context(std::uint64_t number) const override {
+    if (number > blocks_.size()) return fail(ErrorCode::kNotFound, "the block is not known");
+    const Header& header = blocks_[std::min<std::size_t>(number, blocks_.size() - 1)]->block.header;
+    BlockContext out;
+    out.number = number;
+    out.timestamp = header.timestamp + (number == blocks_.size() ? 1 : 0);
+    out.randao = header.prev_randao;
+    out.beneficiary = header.beneficiary;
+    out.chain_id = genesis_.chain_id;
+    out.gas_limit = header.gas_limit;
+    out.base_fee = header.base_fee;
+    out.genesis = &genesis_;
+    return out;
+  }
   Result<CallReply> call(const CallRequest& request, std::uint64_t) const override {
     if (!call_) return CallReply{true, {}, 21'000, {}};
     return call_(request);
   }
   Result<std::vector<FoundLog>> logs(const LogFilter& filter) const override {
+    const std::lock_guard lock(mutex_);
     std::vector<FoundLog> out;
     for (std::uint64_t number = filter.from_block; number <= filter.to_block && number < receipts_.size(); ++number) {
       for (const auto& receipt : receipts_[number]) {
@@ -104,6 +147,21 @@ class FakeLedger final : public LedgerReader {
   }
 
  private:
+  /// The same state at every height.
+  class View final : public StateView {
+   public:
+    explicit View(const FakeLedger& ledger) : ledger_(ledger) {}
+    Account account(const Address& address) const override { return *ledger_.account(address, 0); }
+    uint256 storage(const SlotKey& key) const override { return *ledger_.storage(key.contract, key.slot, 0); }
+    std::shared_ptr<const Bytes> code(const Hash32& code_hash) const override {
+      const auto found = ledger_.codes_.find(code_hash);
+      return found == ledger_.codes_.end() ? std::make_shared<const Bytes>() : found->second;
+    }
+
+   private:
+    const FakeLedger& ledger_;
+  };
+
   static bool matches(const LogFilter& filter, const Log& log) {
     if (!filter.addresses.empty() && std::ranges::find(filter.addresses, log.address) == filter.addresses.end())
       return false;
@@ -121,7 +179,7 @@ class FakeLedger final : public LedgerReader {
     stored->block.transactions = std::move(transactions);
     stored->hash = stored->block.header.hash();
     stored->size_bytes = stored->block.encode().size();
-    auto& list = receipts_.emplace_back();
+    std::vector<StoredReceipt> list;
     std::uint32_t index = 0;
     std::uint32_t first_log = 0;
     for (auto& receipt : receipts) {
@@ -131,9 +189,14 @@ class FakeLedger final : public LedgerReader {
       ++index;
       first_log += logs;
     }
-    blocks_.push_back(stored);
-    const std::lock_guard lock(mutex_);
-    for (const auto& [id, listener] : listeners_) listener(stored);
+    decltype(listeners_) listeners;
+    {
+      const std::lock_guard lock(mutex_);
+      receipts_.push_back(std::move(list));
+      blocks_.push_back(stored);
+      listeners = listeners_;
+    }
+    for (const auto& [id, listener] : listeners) listener(stored);
   }
 
   Genesis genesis_;
@@ -141,8 +204,9 @@ class FakeLedger final : public LedgerReader {
   std::vector<std::vector<StoredReceipt>> receipts_;
   std::map<Address, Account> state_;
   std::map<std::pair<Address, Hash32>, uint256> storage_;
+  std::map<Hash32, std::shared_ptr<const Bytes>> codes_;
   std::function<Result<CallReply>(const CallRequest&)> call_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards blocks_, receipts_ and all below
   std::map<std::uint64_t, std::function<void(std::shared_ptr<const StoredBlock>)>> listeners_;
   std::uint64_t next_listener_ = 0;
 };
@@ -152,11 +216,14 @@ class FakeMempool final : public Mempool {
  public:
   explicit FakeMempool(const FakeLedger& ledger) : ledger_(ledger) {}
   Result<> add(TransactionPtr tx) override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (tx->tx.chain_id != ledger_.genesis().chain_id) return fail(ErrorCode::kInvalid, "invalid chain id for signer");
     if (pending_.contains(tx->hash)) return fail(ErrorCode::kExists, "already known");
     if (tx->tx.nonce < nonce_of(tx->sender)) return fail(ErrorCode::kInvalid, "nonce too low");
     pending_.emplace(tx->hash, tx);
+    const auto listeners = listeners_;
+    lock.unlock();
+    for (const auto& listener : listeners) listener(tx);
     return {};
   }
   TransactionPtr find(const Hash32& hash) const override {
@@ -186,7 +253,10 @@ class FakeMempool final : public Mempool {
     const std::lock_guard lock(mutex_);
     for (const auto& tx : block.block.transactions) pending_.erase(tx->hash);
   }
-  void on_added(std::function<void(TransactionPtr)>) override {}
+  void on_added(std::function<void(TransactionPtr)> listener) override {
+    const std::lock_guard lock(mutex_);
+    listeners_.push_back(std::move(listener));
+  }
 
  private:
   [[nodiscard]] std::uint64_t nonce_of(const Address& sender) const {
@@ -196,6 +266,7 @@ class FakeMempool final : public Mempool {
   const FakeLedger& ledger_;
   mutable std::mutex mutex_;
   std::map<Hash32, TransactionPtr> pending_;
+  std::vector<std::function<void(TransactionPtr)>> listeners_;
 };
 
 }  // namespace bonus::chain::testing
