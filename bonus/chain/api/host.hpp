@@ -9,11 +9,21 @@
 #include "bonus/base/time.hpp"
 #include "bonus/base/uint256.hpp"
 #include "bonus/chain/api/genesis.hpp"
+#include "bonus/chain/api/revision.hpp"
 #include "bonus/chain/api/types.hpp"
 
 namespace bonus::chain {
 
+/// Hashes of earlier blocks, for BLOCKHASH.
+class BlockHashes {
+ public:
+  virtual ~BlockHashes() = default;
+  /// Zero when it is unknown. Asked for the last 256 blocks only.
+  [[nodiscard]] virtual Hash32 block_hash(std::uint64_t number) const = 0;
+};
+
 struct BlockContext {
+  Revision revision = kBonusRevision;
   std::uint64_t number = 0;
   UnixSeconds timestamp = 0;
   Hash32 randao;  ///< prevRandao of this block: the seed of draws.
@@ -21,7 +31,10 @@ struct BlockContext {
   std::uint64_t chain_id = 0;
   std::uint64_t gas_limit = 0;
   uint256 base_fee;
-  const Genesis* genesis = nullptr;  ///< Parameters.
+  uint256 difficulty;                   ///< Before Paris only.
+  uint256 blob_base_fee{1};             ///< Wei per blob gas (EIP-7516).
+  const BlockHashes* hashes = nullptr;  ///< Null: every hash is zero.
+  const Genesis* genesis = nullptr;     ///< Parameters of BonusChain; null under Ethereum's rules.
 };
 
 class Host {
