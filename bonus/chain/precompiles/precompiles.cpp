@@ -34,6 +34,7 @@ std::uint64_t bn254_pairing_price(BytesView input, Revision revision) {
   const std::uint64_t pairs = input.size() / 192;
   return revision >= Revision::kIstanbul ? 45'000 + 34'000 * pairs : 100'000 + 80'000 * pairs;  // EIP-1108, EIP-197.
 }
+std::uint64_t bls_pairing_price(BytesView input, Revision) { return 37'700 + 32'600 * (input.size() / 384); }
 
 /// Ascending by number and by rule set.
 constexpr auto kEntries = std::to_array<Entry>({
@@ -46,6 +47,14 @@ constexpr auto kEntries = std::to_array<Entry>({
     {0x07, Revision::kByzantium, fixed<40'000, 6000, Revision::kIstanbul>, bn254_mul},
     {0x08, Revision::kByzantium, bn254_pairing_price, bn254_pairing},
     {0x09, Revision::kIstanbul, blake2f_price, blake2f},
+    {0x0a, Revision::kCancun, fixed<50'000>, kzg_point_evaluation},
+    {0x0b, Revision::kPrague, fixed<375>, bls_g1_add},
+    {0x0c, Revision::kPrague, bls_g1_msm_price, bls_g1_msm},
+    {0x0d, Revision::kPrague, fixed<600>, bls_g2_add},
+    {0x0e, Revision::kPrague, bls_g2_msm_price, bls_g2_msm},
+    {0x0f, Revision::kPrague, bls_pairing_price, bls_pairing_check},
+    {0x10, Revision::kPrague, fixed<5500>, bls_map_fp_to_g1},
+    {0x11, Revision::kPrague, fixed<23'800>, bls_map_fp2_to_g2},
     {0x100, Revision::kOsaka, fixed<6900>, p256_verify},
 });
 

@@ -63,7 +63,9 @@ TEST(Precompiles, AppearWithTheirForks) {
   EXPECT_EQ(count(Revision::kByzantium), 8U);
   EXPECT_EQ(count(Revision::kIstanbul), 9U);
   EXPECT_EQ(count(Revision::kShanghai), 9U);
-  EXPECT_EQ(count(Revision::kOsaka), 10U);
+  EXPECT_EQ(count(Revision::kCancun), 10U);
+  EXPECT_EQ(count(Revision::kPrague), 17U);
+  EXPECT_EQ(count(Revision::kOsaka), 18U);
   Address far = at(1);
   far.bytes[0] = 1;
   EXPECT_FALSE(is_precompile(far, Revision::kOsaka));
