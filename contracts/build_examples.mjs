@@ -29,8 +29,8 @@ const compile = (sources, language, selection) => JSON.parse(solc.compile(
 const sources = {};
 for (const folder of folders) {
   for (const name of readdirSync(join(root, folder)).sort()) {
-    // Tests in Solidity are forge's business.
-    if (name.endsWith('.sol') && !name.endsWith('.t.sol')) sources[`${folder}/${name}`] = {content: readFileSync(join(root, folder, name), 'utf8')};
+    // Tests and scripts are forge's business.
+    if (name.endsWith('.sol') && !/\.[ts]\.sol$/.test(name)) sources[`${folder}/${name}`] = {content: readFileSync(join(root, folder, name), 'utf8')};
   }
 }
 const outputs = [compile(sources, 'Solidity', ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'])];
