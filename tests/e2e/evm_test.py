@@ -178,7 +178,7 @@ class Evm(DevnetCase):
         tested = self.forge("test", "--fork-url", self.url, "--no-storage-caching", "--fuzz-runs", 32,
                             env={"TOKEN": token, "HOLDER": self.addresses["forge"], "BALANCE": "12345", "CHAIN_ID": self.cast("chain-id")})
         self.assertRegex(tested.stdout, r"\[PASS\] test_ReadsAndUsesTheForkedChain")
-        self.assertRegex(tested.stdout, r"7 tests passed, 0 failed, 0 skipped")
+        self.assertRegex(tested.stdout, r"\d+ tests passed, 0 failed, 0 skipped")
 
     def test_5_forge_script_sends_its_transactions(self):
         done = self.forge("script", f"{CONTRACTS}/test/Deploy.s.sol:Deploy", "--rpc-url", self.url, "--private-key", self.keys["forge"], "--broadcast", "--slow", "--non-interactive")
