@@ -13,6 +13,10 @@
 
 namespace bonus::chain {
 
+namespace state {
+class Journal;
+}
+
 struct StoredBlock {
   Block block;
   Hash32 hash;
@@ -92,6 +96,27 @@ class LedgerReader {
   /// What block `number` was executed in; for the number after the head, what an honest next block would see: one
   /// second later, the base fee that must follow, the rest as in the head.
   [[nodiscard]] virtual Result<BlockContext> context(std::uint64_t number) const = 0;
+
+  // For executions outside blocks (eth_call, tracing, simulation); kUnsupported where a ledger cannot do it.
+  /// The system contracts; null: there are none.
+  [[nodiscard]] virtual const ContractRegistry* natives() const { return nullptr; }
+  /// Ethereum burns the base fee; on BonusChain the beneficiary gets it (ADR 0004).
+  [[nodiscard]] virtual bool burns_base_fee() const { return false; }
+  /// Like with_state(), on the state in which transaction `index` of block `number` began: after what the block does
+  /// first and the transactions before that one, which are executed anew. `index` may be the number of transactions.
+  [[nodiscard]] virtual Result<> before_transaction(
+      std::uint64_t number, std::size_t index,
+      const std::function<Result<>(const StateView&, const BlockContext&)>& use) const {
+    (void)number, (void)index, (void)use;
+    return fail(ErrorCode::kUnsupported, "this ledger cannot execute its blocks again");
+  }
+  /// The state root with all changes of `journal`, whose base is the state after block `number`. Takes no lock, so that
+  /// it may be asked inside with_state().
+  [[nodiscard]] virtual Result<Hash32> root_with(std::uint64_t number, const state::Journal& journal) const {
+    (void)number, (void)journal;
+    return fail(ErrorCode::kUnsupported, "this ledger computes no state roots for simulations");
+  }
+
   /// Runs on the state after block `number`, in the context of that block, and changes nothing.
   [[nodiscard]] virtual Result<CallReply> call(const CallRequest& request, std::uint64_t number) const = 0;
   [[nodiscard]] virtual Result<std::vector<FoundLog>> logs(const LogFilter& filter) const = 0;

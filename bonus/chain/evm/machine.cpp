@@ -120,6 +120,10 @@ Machine::Machine(state::Journal& journal, const BlockContext& context, const Mac
 Machine::~Machine() = default;
 
 bool Machine::is_precompile(const Address& address) const {
+  if (options_.moved != nullptr) {
+    if (const auto found = options_.moved->find(address); found != options_.moved->end())
+      return found->second.has_value();
+  }
   return precompiles::is_precompile(address, context_.revision);
 }
 
@@ -265,8 +269,13 @@ Outcome Machine::run_code(const Message& message, const Program& program) {
 }
 
 Outcome Machine::run_precompile(const Message& message) {
-  const auto reply = precompiles::run(message.code_address, revision(), message.input,
-                                      static_cast<std::uint64_t>(message.gas), pools_->output);
+  Address address = message.code_address;
+  if (options_.moved != nullptr) {
+    if (const auto found = options_.moved->find(address); found != options_.moved->end() && found->second)
+      address = *found->second;
+  }
+  const auto reply =
+      precompiles::run(address, revision(), message.input, static_cast<std::uint64_t>(message.gas), pools_->output);
   if (!reply.success) return {Status::kPrecompileFailure, 0, {}};
   return {Status::kSuccess, message.gas - static_cast<std::int64_t>(reply.gas_used), pools_->output};
 }

@@ -23,11 +23,16 @@ struct TransactionContext {
   std::span<const Hash32> blob_hashes{};  ///< Must live as long as the transaction.
 };
 
+/// Precompiles that a simulation moved: the precompile that answers at an address instead of the usual one; an entry
+/// without a value: none does.
+using MovedPrecompiles = std::unordered_map<Address, std::optional<Address>>;
+
 struct MachineOptions {
   const ContractRegistry* natives = nullptr;  ///< System contracts; null: none.
   ProgramCache* programs = nullptr;           ///< Null: a program is kept for the life of the machine only.
   Tracer* tracer = nullptr;
-  bool reference = false;  ///< Run the reference interpreter (a tracer does so anyway).
+  const MovedPrecompiles* moved = nullptr;  ///< Null: all are where they belong.
+  bool reference = false;                   ///< Run the reference interpreter (a tracer does so anyway).
 };
 
 /// Not thread-safe. One for the transactions of a block, or for one call. `journal` and `context` are borrowed.

@@ -142,6 +142,13 @@ void Journal::mark_created(const Address& address) {
   accounts_[place].created_tx = tx_;
 }
 
+void Journal::wipe_storage(const Address& address) {
+  touch(address);
+  find_account(address).storage_wiped = true;
+  for (std::uint32_t i = 0; i < slots_.size(); ++i)
+    if (slots_[i].key.contract == address) slots_[i].now = slots_[i].original = {};
+}
+
 void Journal::mark_destructed(const Address& address) {
   const std::uint32_t place = account_place(address);
   if (accounts_[place].destructed_tx == tx_) return;

@@ -63,6 +63,9 @@ class Journal {
   /// Brings a missing account into being; EIP-161 removes it at the end of the transaction if it stays empty.
   void touch(const Address& address);
   void mark_created(const Address& address);
+  /// What the base stores for the account counts no more, nor what was stored since. Cannot be undone: for state
+  /// overrides between transactions.
+  void wipe_storage(const Address& address);
   /// The account goes away at the end of the transaction.
   void mark_destructed(const Address& address);
   /// kExhausted when `from` has less. Wei is moved, never made: the receiver cannot overflow as the supply fits 256
