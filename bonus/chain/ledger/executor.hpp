@@ -1,61 +1,22 @@
-// Executes transactions and block hooks on an journal: fee rules, value transfer, dispatch to native contracts.
+// One BonusChain block in execution: transactions by the EVM, then the hooks of the system contracts.
 #pragma once
 
 #include "bonus/chain/api/gas.hpp"
 #include "bonus/chain/api/host.hpp"
-#include "bonus/chain/state/journal.hpp"
+#include "bonus/chain/evm/transition.hpp"
 
 namespace bonus::chain::ledger {
 
 using state::Journal;
 
-/// What a contract sees of the journal. `limit` empties into kExhausted; without a limit charging is free (block
-/// hooks).
-class JournalHost final : public Host {
- public:
-  JournalHost(Journal& journal, const BlockContext& context, std::optional<std::uint64_t> limit)
-      : journal_(journal), context_(context), metered_(limit.has_value()), left_(limit.value_or(0)) {}
-  [[nodiscard]] const BlockContext& block() const override { return context_; }
-  [[nodiscard]] uint256 balance(const Address& account) const override { return journal_.account(account).balance; }
-  [[nodiscard]] Result<> transfer(const Address& from, const Address& to, const uint256& amount) override {
-    return journal_.transfer(from, to, amount);
-  }
-  [[nodiscard]] uint256 load(const Address& contract, const uint256& slot) const override {
-    return journal_.storage({contract, slot});
-  }
-  void store(const Address& contract, const uint256& slot, const uint256& value) override {
-    journal_.set_storage({contract, slot}, value);
-  }
-  void emit(Log log) override { journal_.emit(std::move(log)); }
-  [[nodiscard]] Result<> charge(std::uint64_t gas) override;
-  [[nodiscard]] std::uint64_t left() const { return left_; }
-  [[nodiscard]] bool out_of_gas() const { return out_of_gas_; }
-
- private:
-  Journal& journal_;
-  const BlockContext& context_;
-  bool metered_;
-  bool out_of_gas_ = false;
-  std::uint64_t left_;
-};
-
-struct MessageOutcome {
-  bool success = false;
-  Bytes output;
-  std::uint64_t gas_left = 0;
-};
-/// Value transfer and, where `to` is a native contract, its call; everything is undone on failure. kUnsupported when
-/// `to` has code that no native contract implements; kExhausted when the caller cannot pay `value`.
-[[nodiscard]] Result<MessageOutcome> run_message(Journal& journal, const ContractRegistry& registry,
-                                                 const BlockContext& context, const Address& from, const Address& to,
-                                                 const uint256& value, BytesView data, std::uint64_t gas);
-
-/// One block in execution. Not thread-safe.
+/// Not thread-safe.
 ///
-/// The whole fee (base fee and tip) goes to the beneficiary: nothing is burnt, so the sum of all balances is constant.
+/// The whole fee (base fee and tip) goes to the beneficiary: fees are moved, never burnt (ADR 0004).
 class BlockExecutor {
  public:
-  BlockExecutor(const StateView& base, const ContractRegistry& registry, BlockContext context);
+  /// All but `context` are borrowed.
+  BlockExecutor(const StateView& base, const ContractRegistry& registry, const BlockContext& context,
+                evm::ProgramCache& programs);
 
   /// Mines one transaction. An error means that it is not valid at this place and changed nothing; a call that fails is
   /// mined, charged, and has a receipt with success = false. Messages carry geth's texts.
@@ -71,11 +32,10 @@ class BlockExecutor {
   [[nodiscard]] Result<> check_storage() const;
 
  private:
-  [[nodiscard]] Result<> check_sender(const SenderTransaction& tx, const Account& sender) const;
-
   const ContractRegistry& registry_;
-  BlockContext context_;
+  const BlockContext context_;
   Journal journal_;
+  evm::Machine machine_;
   std::uint64_t gas_used_ = 0;
   std::vector<Log> system_logs_;
 };

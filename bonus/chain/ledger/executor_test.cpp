@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "bonus/chain/evm/native_host.hpp"
 #include "bonus/chain/state/views.hpp"
 
 namespace bonus::chain::ledger {
@@ -12,9 +13,9 @@ TEST(Executor, HooksAreFreeAndTransactionsAreNot) {
   const state::EmptyView base;
   Journal journal(base);
   const BlockContext context;
-  JournalHost free(journal, context, std::nullopt);
+  evm::NativeHost free(journal, context, std::nullopt);
   EXPECT_TRUE(free.charge(UINT64_MAX).has_value());
-  JournalHost metered(journal, context, 10);
+  evm::NativeHost metered(journal, context, 10);
   EXPECT_TRUE(metered.charge(10).has_value());
   EXPECT_EQ(metered.left(), 0u);
   EXPECT_FALSE(metered.out_of_gas());

@@ -68,6 +68,14 @@ class LedgerImpl final : public Ledger {
     Hash32 hash;
     std::shared_ptr<const StoreSnapshot> snapshot;
   };
+  class Hashes final : public BlockHashes {
+   public:
+    explicit Hashes(const LedgerImpl& ledger) : ledger_(ledger) {}
+    [[nodiscard]] Hash32 block_hash(std::uint64_t number) const override;
+
+   private:
+    const LedgerImpl& ledger_;
+  };
   using ReadLock = std::shared_lock<std::shared_mutex>;
 
   [[nodiscard]] ReadLock read_lock() const;
@@ -105,6 +113,8 @@ class LedgerImpl final : public Ledger {
   const std::unique_ptr<Store> store_;
   StoredNodes nodes_;
   StoredCodes codes_;
+  mutable evm::ProgramCache programs_;
+  const Hashes hashes_{*this};
   mutable HeadCaches caches_;
 
   mutable std::mutex gate_;

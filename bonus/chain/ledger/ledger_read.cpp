@@ -206,6 +206,11 @@ Result<StateProof> LedgerImpl::proof(const Address& address, const std::vector<u
   return out;
 }
 
+Hash32 LedgerImpl::Hashes::block_hash(std::uint64_t number) const {
+  const auto found = ledger_.load_block(number);
+  return found ? (*found)->hash : Hash32{};
+}
+
 BlockContext LedgerImpl::context_of(const Header& header) const {
   BlockContext out;
   out.number = header.number;
@@ -215,34 +220,27 @@ BlockContext LedgerImpl::context_of(const Header& header) const {
   out.chain_id = genesis_.chain_id;
   out.gas_limit = header.gas_limit;
   out.base_fee = header.base_fee;
+  out.hashes = &hashes_;
   out.genesis = &genesis_;
   return out;
 }
 
 Result<CallReply> LedgerImpl::call(const CallRequest& request, std::uint64_t number) const {
-  if (!request.to)
-    return fail(ErrorCode::kUnsupported,
-                "contract creation is not supported by this chain yet: it has native contracts only");
-  Transaction shape;
-  shape.to = request.to;
-  shape.data = request.data;
-  const std::uint64_t intrinsic = intrinsic_gas(shape);
-  if (request.gas < minimum_gas(shape)) {
-    return fail(ErrorCode::kInvalid,
-                fmt::format("intrinsic gas too low: gas {}, minimum needed {}", request.gas, minimum_gas(shape)));
-  }
+  SenderTransaction item;
+  item.sender = request.from;
+  item.tx.chain_id = genesis_.chain_id;
+  item.tx.to = request.to;
+  item.tx.value = request.value;
+  item.tx.data = request.data;
+  item.tx.gas_limit = request.gas;
   TRY_ASSIGN(auto stored, block(number));
   const BlockContext context = context_of(stored->block.header);
   return on_state(number, [&](const StateView& view) -> Result<CallReply> {
     Journal journal(view);
-    TRY_ASSIGN(auto outcome, run_message(journal, registry_, context, request.from, *request.to, request.value,
-                                         request.data, request.gas - intrinsic));
-    CallReply out;
-    out.success = outcome.success;
-    out.output = std::move(outcome.output);
-    out.gas_used = std::max(request.gas - outcome.gas_left, floor_gas(shape));
-    out.logs = journal.take_logs();
-    return out;
+    evm::Machine machine(journal, context, {.natives = &registry_, .programs = &programs_});
+    TRY_ASSIGN(auto outcome, evm::transact(machine, item, {.simulate = true}));
+    return CallReply{outcome.status == evm::Status::kSuccess, std::move(outcome.output), outcome.gas_used,
+                     std::move(outcome.logs)};
   });
 }
 

@@ -124,13 +124,56 @@ TEST_F(LedgerTest, FloorGasOfEip7623) {
   EXPECT_TRUE(mine({low})->block.transactions.empty());
 }
 
+/// Calls the counter contract with data 00, keeps what it answers in slot 7 and returns it; a static call when it gets
+/// call data.
+Bytes counter_caller() {
+  const std::array<std::string_view, 5> parts{
+      "36601f57",                        // CALLDATASIZE PUSH1 31 JUMPI
+      "6020600060016000600061b0f05af1",  // CALL(gas, b0f0, 0, 0, 1, 0, 32)
+      "5060005160075560206000f3",        // POP SSTORE(7, mem[0]) RETURN(0, 32)
+      "5b602060006001600061b0f05afa",    // JUMPDEST STATICCALL(gas, b0f0, 0, 1, 0, 32)
+      "60005260206000f3",                // MSTORE(0, success) RETURN(0, 32)
+  };
+  Bytes out;
+  for (const auto part : parts) append(out, from_hex(part).value());
+  return out;
+}
+
+TEST_F(LedgerTest, EvmCodeRunsAndCallsSystemContracts) {
+  const Bytes runtime = counter_caller();
+  // CODECOPY(0, 12, size) RETURN(0, size)
+  Bytes init{0x60, static_cast<std::uint8_t>(runtime.size()), 0x80, 0x60, 0x0b, 0x60, 0x00, 0x39, 0x60, 0x00, 0xf3};
+  append(init, runtime);
+  const Address made = evm::create_address(wallet(0).address, 0);
+  const Address counter = CounterContract().address();
+  mine({make_tx(wallet(0), std::nullopt, {.data = init, .gas_limit = 200'000}),
+        make_tx(wallet(0), made, {.nonce = 1, .gas_limit = 200'000})});
+  const auto receipts = ledger_->receipts(1).value();
+  ASSERT_TRUE(receipts[0].receipt.success);
+  ASSERT_TRUE(receipts[1].receipt.success);
+  ASSERT_EQ(receipts[1].receipt.logs.size(), 1u);
+  EXPECT_EQ(receipts[1].receipt.logs[0].address, counter);
+  for (const bool reopened : {false, true}) {
+    if (reopened) open();
+    EXPECT_EQ(*ledger_->code(made, 1).value(), runtime);
+    EXPECT_EQ(ledger_->storage(counter, 0, 1).value(), uint256(1));
+    EXPECT_EQ(ledger_->storage(made, 7, 1).value(), uint256(1));
+    const auto reply = ledger_->call({.from = wallet(5).address, .to = made}, 1).value();
+    EXPECT_EQ(uint256::from_be(reply.output), uint256(2));
+    // The counter wants to write: in a static call that fails.
+    const auto guarded = ledger_->call({.from = wallet(5).address, .to = made, .data = {1}}, 1).value();
+    EXPECT_TRUE(guarded.success);
+    EXPECT_EQ(uint256::from_be(guarded.output), uint256(0));
+  }
+  EXPECT_EQ(rebuilt_state_root(*ledger_).value(), ledger_->head().state_root);
+}
+
 TEST_F(LedgerTest, CandidatesThatDoNotApplyAreLeftOut) {
   const auto block = mine({
       make_tx(wallet(0), wallet(1).address, {.nonce = 5}),
       make_tx(wallet(0), wallet(1).address, {.value = bnc(2000)}),
       make_tx(wallet(0), wallet(1).address, {.chain_id = 1}),
-      make_tx(wallet(0), std::nullopt, {.gas_limit = 100'000}),
-      make_tx(wallet(0), kFoundationAddress, {}),
+      make_tx(wallet(0), std::nullopt, {.data = Bytes(50'000), .gas_limit = 5'000'000}),
       make_tx(wallet(0), wallet(1).address, {.max_fee = uint256(999'999'999), .tip = 0}),
       make_tx(wallet(0), wallet(1).address, {.gas_limit = 20'999}),
       make_tx(wallet(90), wallet(1).address, {}),
@@ -254,7 +297,7 @@ TEST_F(LedgerTest, CallsAtAnyHeightChangeNothing) {
   EXPECT_EQ(reply.logs.size(), 1u);
   EXPECT_EQ(ledger_->storage(counter, 0, 40).value(), uint256(40));
   EXPECT_FALSE(ledger_->call({.from = wallet(5).address, .to = counter, .gas = 20'000}, 40).has_value());
-  EXPECT_EQ(ledger_->call({.from = wallet(5).address}, 40).error().code, ErrorCode::kUnsupported);
+  EXPECT_TRUE(ledger_->call({.from = wallet(5).address}, 40).value().success);  // A creation without code.
   EXPECT_FALSE(ledger_->call({.from = wallet(55).address, .to = counter, .value = 1}, 40).has_value());
 }
 

@@ -80,7 +80,7 @@ Result<> LedgerImpl::check_header(const Block& block, const Head& head) const {
 
 Result<ExecutedBlock> LedgerImpl::execute(const Block& block, const Head& head) const {
   const HeadView view(*store_, codes_, head.snapshot.get(), caches_, {});
-  BlockExecutor executor(view, registry_, context_of(block.header));
+  BlockExecutor executor(view, registry_, context_of(block.header), programs_);
   ExecutedBlock out;
   out.block = block;
   out.receipts.reserve(block.transactions.size());
@@ -179,7 +179,7 @@ Result<Block> LedgerImpl::build(const BuildInput& input) {
   h.extra_data = extra.encode();
 
   const HeadView view(*store_, codes_, head->snapshot.get(), caches_, {});
-  BlockExecutor executor(view, registry_, context_of(h));
+  BlockExecutor executor(view, registry_, context_of(h), programs_);
   std::vector<Bytes> items;
   std::size_t size = kBlockOverheadBytes + input.last_commit.size();
   for (const TransactionPtr& tx : input.candidates) {
