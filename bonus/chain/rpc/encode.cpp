@@ -148,6 +148,14 @@ json::object encode_transaction(const SenderTransaction& item, std::uint64_t cha
   return out;
 }
 
+json::object encode_header(const StoredBlock& block) {
+  auto out = header_fields(block.block.header);
+  out.erase("uncles");
+  out.erase("withdrawals");
+  out["hash"] = to_hex0x(block.hash);
+  return out;
+}
+
 json::object encode_block(const StoredBlock& block, std::uint64_t chain_id, bool full) {
   auto out = header_fields(block.block.header);
   out["hash"] = to_hex0x(block.hash);

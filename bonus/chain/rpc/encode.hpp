@@ -21,6 +21,8 @@ struct Place {
 };
 [[nodiscard]] boost::json::object encode_transaction(const SenderTransaction& item, std::uint64_t chain_id,
                                                      const Place* place);
+/// What newHeads shows: the header and its hash.
+[[nodiscard]] boost::json::object encode_header(const StoredBlock& block);
 [[nodiscard]] boost::json::object encode_block(const StoredBlock& block, std::uint64_t chain_id, bool full);
 /// The block that the mempool would make now: like a block, but hash, nonce and miner are null.
 [[nodiscard]] boost::json::object encode_pending_block(const Block& block, std::uint64_t chain_id, bool full);

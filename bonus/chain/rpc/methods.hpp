@@ -48,6 +48,7 @@ struct NamedMethod {
   Method method;
 };
 [[nodiscard]] std::span<const NamedMethod> block_methods();
+[[nodiscard]] std::span<const NamedMethod> filter_methods();
 [[nodiscard]] std::span<const NamedMethod> subscription_methods();
 [[nodiscard]] std::span<const NamedMethod> state_methods();
 [[nodiscard]] std::span<const NamedMethod> call_methods();

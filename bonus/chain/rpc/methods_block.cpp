@@ -1,11 +1,10 @@
 // Blocks, transactions, receipts and logs.
-#include <fmt/format.h>
-
 #include <array>
 #include <boost/json/array.hpp>
 
 #include "bonus/chain/api/gas.hpp"
 #include "bonus/chain/rpc/encode.hpp"
+#include "bonus/chain/rpc/log_scan.hpp"
 #include "bonus/chain/rpc/methods.hpp"
 
 namespace bonus::chain::rpc {
@@ -111,41 +110,11 @@ JsonReply block_receipts(const Context& context, const Params& params) {
   return out;
 }
 
-std::uint64_t range_end(const Context& context, const BlockId& id) {
-  if (const auto* number = std::get_if<std::uint64_t>(&id)) return *number;
-  const auto* tag = std::get_if<Tag>(&id);
-  return tag != nullptr && *tag == Tag::kEarliest ? 0 : context.ledger.head().number;
-}
-
 JsonReply get_logs(const Context& context, const Params& params) {
   TRY(params.at_most(1));
   TRY_ASSIGN(auto query, read_log_query(params, 0));
-  if (std::holds_alternative<Hash32>(query.from) || std::holds_alternative<Hash32>(query.to))
-    return Params::invalid(0, "fromBlock and toBlock are numbers or tags");
-  auto& filter = query.filter;
-  const std::uint64_t head = context.ledger.head().number;
-  if (query.block_hash) {
-    TRY_ASSIGN(const auto block, context.find_block(*query.block_hash));
-    if (!block) return failure(kServerError, "unknown block");
-    filter.from_block = filter.to_block = block->block.header.number;
-  } else {
-    filter.from_block = range_end(context, query.from);
-    filter.to_block = range_end(context, query.to);
-    if (filter.from_block > filter.to_block) return failure(kInvalidParams, "invalid block range params");
-    if (filter.from_block > head) return json::array();
-    filter.to_block = std::min(filter.to_block, head);
-    if (filter.to_block - filter.from_block >= context.options.max_log_blocks)
-      return failure(kLimitExceeded,
-                     fmt::format("the block range is larger than {} blocks", context.options.max_log_blocks));
-  }
-  filter.limit = context.options.max_logs;
-  const auto found = context.ledger.logs(filter);
-  if (!found && found.error().code == ErrorCode::kExhausted)
-    return failure(kLimitExceeded, fmt::format("query returned more than {} results", filter.limit));
-  if (!found) return failure(found.error());
-  json::array out;
-  for (const auto& log : *found) out.emplace_back(encode_log(log));
-  return out;
+  TRY_ASSIGN(auto filter, resolve_range(context, std::move(query)));
+  return scan_logs(context, std::move(filter));
 }
 
 constexpr auto kMethods = std::to_array<NamedMethod>({

@@ -1,23 +1,21 @@
-// JSON-RPC 2.0: calls, notifications and batches; and the HTTP shell around them.
+// JSON-RPC 2.0: calls, notifications and batches.
 #include "bonus/chain/rpc/rpc.hpp"
 
 #include <fmt/format.h>
 
-#include <boost/asio/ip/address.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "bonus/base/log.hpp"
+#include "bonus/chain/rpc/answer.hpp"
 #include "bonus/chain/rpc/methods.hpp"
-#include "bonus/runtime/offload.hpp"
+#include "bonus/chain/rpc/service.hpp"
 
 namespace bonus::chain::rpc {
-namespace {
 
 namespace json = boost::json;
-namespace http = runtime::http;
 
 std::string error_text(const json::value& id, const Failure& failure) {
   json::object error;
@@ -39,16 +37,18 @@ std::string result_text(const json::value& id, json::value result) {
   return json::serialize(out);
 }
 
-JsonReply run(const Context& context, std::string_view name, const json::value* params) {
+namespace {
+
+JsonReply run(const Context& context, Method method, std::string_view name, const json::value* params) {
   static const json::array empty;
   const json::array* list = &empty;
   if (params != nullptr && !params->is_null()) {
     list = params->if_array();
     if (list == nullptr) return failure(kInvalidParams, "non-array args");
   }
-  const Method method = find_method(name);
   if (method == nullptr)
     return failure(kMethodNotFound, fmt::format("the method {} does not exist/is not available", name));
+  TRY(context.in_time());
   try {
     return method(context, Params(*list));
   } catch (const std::exception& error) {
@@ -59,7 +59,7 @@ JsonReply run(const Context& context, std::string_view name, const json::value* 
 }
 
 /// The answer to one call; empty for a notification.
-std::string answer(const Context& context, const json::value& call) {
+std::string answer(const Context& context, RpcMetrics& metrics, const runtime::Clock& clock, const json::value& call) {
   const auto* object = call.if_object();
   if (object == nullptr) return error_text(nullptr, {kInvalidRequest, "invalid request", {}});
   const auto* id = object->if_contains("id");
@@ -68,113 +68,61 @@ std::string answer(const Context& context, const json::value& call) {
   const auto* method = object->if_contains("method");
   if (!id_ok || version == nullptr || *version != "2.0" || method == nullptr || !method->is_string())
     return error_text(id_ok && id != nullptr ? *id : json::value(nullptr), {kInvalidRequest, "invalid request", {}});
-  const auto& name = method->get_string();
-  auto reply = run(context, std::string_view(name.data(), name.size()), object->if_contains("params"));
-  if (id == nullptr) return {};
-  return reply ? result_text(*id, *std::move(reply)) : error_text(*id, reply.error());
-}
-
-bool is_local_host(std::string_view host) {
-  if (host == "localhost" || host.ends_with(".localhost")) return true;
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  boost::system::error_code error;
-  boost::asio::ip::make_address(std::string(host), error);
-  return !error;
+  const std::string_view name(method->get_string().data(), method->get_string().size());
+  const Method found = find_method(name);
+  const Instant begin = clock.now();
+  auto reply = run(context, found, name, object->if_contains("params"));
+  std::string out;
+  int code = reply ? 0 : reply.error().code;
+  if (id != nullptr) {
+    out = reply ? result_text(*id, *std::move(reply)) : error_text(*id, reply.error());
+    if (out.size() > context.options.max_response_bytes) {
+      code = kResponseTooLarge;
+      out = error_text(*id, {kResponseTooLarge, "response too large", {}});
+    }
+  }
+  metrics.called(found != nullptr ? name : "unknown", code, clock.now() - begin);
+  return out;
 }
 
 }  // namespace
 
 RpcService::RpcService(LedgerReader& ledger, Mempool& mempool, RpcOptions options)
-    : ledger_(ledger), mempool_(mempool), options_(std::move(options)) {}
+    : impl_(std::make_unique<Impl>(ledger, mempool, std::move(options))) {}
+RpcService::~RpcService() = default;
 
-std::string RpcService::dispatch(std::string_view text) const {
+std::string RpcService::dispatch(std::string_view text) const { return dispatch(text, impl_->clock.now(), nullptr); }
+
+std::string RpcService::dispatch(std::string_view text, Instant arrived, Subscriber* subscriber) const {
+  const auto& options = impl_->options;
   boost::system::error_code error;
   const auto parsed = json::parse(text, error);
   if (error) return error_text(nullptr, {kParseError, "parse error: " + error.message(), {}});
-  const Context context{ledger_, mempool_, options_};
+  const Context context{impl_->ledger,   impl_->mempool,
+                        options,         Deadline{&impl_->clock, arrived + options.request_timeout},
+                        &impl_->filters, subscriber};
+  const auto one_answer = [&](const json::value& call) { return answer(context, impl_->metrics, impl_->clock, call); };
   const auto* batch = parsed.if_array();
-  if (batch == nullptr) return answer(context, parsed);
+  if (batch == nullptr) return one_answer(parsed);
   if (batch->empty()) return error_text(nullptr, {kInvalidRequest, "empty batch", {}});
-  if (batch->size() > options_.max_batch)
+  if (batch->size() > options.max_batch)
     return error_text(nullptr,
-                      {kInvalidRequest, fmt::format("batch too large: at most {} calls", options_.max_batch), {}});
+                      {kInvalidRequest, fmt::format("batch too large: at most {} calls", options.max_batch), {}});
   std::string out;
   for (const auto& call : *batch) {
     std::string one;
-    if (out.size() > options_.max_response_bytes) {
+    if (out.size() > options.max_response_bytes) {
       const auto* object = call.if_object();
       const auto* id = object != nullptr ? object->if_contains("id") : nullptr;
       one = error_text(id != nullptr ? *id : json::value(nullptr), {kResponseTooLarge, "response too large", {}});
     } else {
-      one = answer(context, call);
+      one = one_answer(call);
     }
     if (one.empty()) continue;
     out += out.empty() ? "[" : ",";
     out += one;
   }
   return out.empty() ? out : out + "]";
-}
-
-bool RpcService::host_allowed(const http::Request& request) const {
-  std::string host = request.headers.get("Host").value_or("");
-  if (const auto colon = host.rfind(':'); colon != std::string::npos && host.find(']', colon) == std::string::npos)
-    host.resize(colon);
-  std::ranges::transform(host, host.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (host.empty() || is_local_host(host)) return true;
-  return std::ranges::any_of(options_.hosts,
-                             [&](const std::string& allowed) { return allowed == "*" || allowed == host; });
-}
-
-runtime::Task<> RpcService::handle(http::Exchange& exchange) {
-  const auto& request = exchange.request();
-  http::Headers headers;
-  if (!options_.cors_origin.empty()) {
-    headers.set("Access-Control-Allow-Origin", options_.cors_origin);
-    if (options_.cors_origin != "*") headers.set("Vary", "Origin");
-  }
-  int status = 200;
-  std::string body;
-  headers.set("Content-Type", "text/plain; charset=utf-8");
-  if (!host_allowed(request)) {
-    status = 403;
-    body = "invalid host specified\n";
-  } else if (request.method == "OPTIONS") {
-    status = 204;
-    if (!options_.cors_origin.empty()) {
-      headers.set("Access-Control-Allow-Methods", "POST, OPTIONS");
-      headers.set("Access-Control-Allow-Headers",
-                  request.headers.get("Access-Control-Request-Headers").value_or("Content-Type"));
-      headers.set("Access-Control-Max-Age", "600");
-    }
-  } else if (request.method != "POST") {
-    status = 405;
-    headers.set("Allow", "POST, OPTIONS");
-    body = "This is a JSON-RPC endpoint: send calls by POST.\n";
-  } else {
-    auto text = co_await exchange.read_all(options_.max_body_bytes);
-    if (!text) {
-      status = text.error().code == ErrorCode::kExhausted ? 413 : 400;
-      body = text.error().message + "\n";
-    } else {
-      Result<std::string> out;
-      if (options_.pool != nullptr) {
-        std::function<Result<std::string>()> work = [this, text = std::move(*text)] {
-          return Result<std::string>(dispatch(as_text(text)));
-        };
-        out = co_await runtime::offload<std::string>(*options_.pool, std::move(work));
-      } else {
-        out = dispatch(as_text(*text));
-      }
-      headers.set("Content-Type", "application/json");
-      body =
-          out ? std::move(*out) : error_text(nullptr, {kLimitExceeded, "the node is busy: " + out.error().message, {}});
-      if (body.empty()) status = 204;
-    }
-  }
-  Bytes bytes(body.begin(), body.end());
-  if (auto sent = co_await exchange.respond(status, std::move(headers), std::move(bytes)); !sent)
-    log::debug("rpc", "client_gone", {{"peer", request.peer}, {"error", sent.error().message}});
 }
 
 }  // namespace bonus::chain::rpc

@@ -384,8 +384,8 @@ TEST_F(RpcTest, ProtocolErrors) {
   EXPECT_EQ(code(send(R"({"id":1,"method":"eth_chainId"})")), -32600);
   EXPECT_EQ(code(send(R"({"jsonrpc":"2.0","id":{},"method":"eth_chainId"})")), -32600);
   EXPECT_EQ(code(send(R"({"jsonrpc":"2.0","id":1,"method":5})")), -32600);
-  EXPECT_EQ(error("eth_newFilter", "[]"),
-            std::pair(std::int64_t{-32601}, std::string("the method eth_newFilter does not exist/is not available")));
+  EXPECT_EQ(error("eth_nothing", "[]"),
+            std::pair(std::int64_t{-32601}, std::string("the method eth_nothing does not exist/is not available")));
   EXPECT_EQ(error("eth_getBalance", "[]"),
             std::pair(std::int64_t{-32602}, std::string("missing value for required argument 0")));
   EXPECT_EQ(error("eth_getBalance", R"(["0x12"])"),

@@ -46,6 +46,11 @@ class WebSocket {
   [[nodiscard]] virtual Task<Result<Message>> read() = 0;
   [[nodiscard]] virtual Task<Result<>> write(BytesView data, bool text) = 0;
   virtual void close() = 0;
+  /// Closes with a code of RFC 6455, 7.4.1 and a reason (at most 123 bytes, the rest is cut) for the peer's log. What
+  /// is being written goes first. Only the first of all close() calls counts.
+  virtual void close(std::uint16_t code, std::string reason) = 0;
+  /// Ends the connection without the closing handshake: for a peer that reads nothing. Any thread.
+  virtual void abort() = 0;
 };
 
 /// One request and its response. Used by one coroutine at a time.

@@ -65,19 +65,24 @@ class BeastWebSocket final : public WebSocket {
     co_return Result<>();
   }
 
-  void close() override {
+  void close() override { close(beast::websocket::close_code::normal, ""); }
+
+  void close(std::uint16_t code, std::string reason) override {
     if (closed_) return;
     closed_ = true;
-    auto shut = [channel = channel_] {
+    beast::websocket::close_reason why(code);
+    why.reason.assign(reason.data(), std::min(reason.size(), why.reason.max_size()));
+    auto shut = [channel = channel_, why] {
       if (!channel->stream.is_open()) {
         channel->socket->close();
         return;
       }
-      channel->stream.async_close(beast::websocket::close_code::normal,
-                                  [channel](boost::system::error_code) { channel->socket->close(); });
+      channel->stream.async_close(why, [channel](boost::system::error_code) { channel->socket->close(); });
     };
     net::post(channel_->socket->socket().get_executor(), std::move(shut));
   }
+
+  void abort() override { channel_->socket->close(); }
 
  private:
   std::shared_ptr<Channel> channel_;  // shared with operations under way
