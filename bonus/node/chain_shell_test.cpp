@@ -83,7 +83,7 @@ class Member {
         chain::ledger::open_ledger(folder_ + "/ledger", genesis_, chain::contracts::system_contracts(), ledger_options);
     ASSERT_TRUE(opened) << opened.error().message;
     ledger_ = *std::move(opened);
-    mempool_ = chain::mempool::make_mempool(*ledger_, chain::contracts::system_contracts());
+    mempool_ = chain::mempool::make_mempool(*ledger_);
     metrics_ = std::make_unique<Metrics>();
     pool_ = std::make_unique<runtime::BlockingPool>(1, 64);
     transport_ = network_.attach(key_.public_key(), io_.get_executor());

@@ -112,7 +112,7 @@ Result<> Node::Impl::open_stores() {
   limits.transactions = config.mempool.max_transactions;
   limits.bytes = config.mempool.max_bytes;
   limits.executable_per_sender = config.mempool.max_per_sender;
-  mempool = chain::mempool::make_mempool(*ledger, chain::contracts::system_contracts(), limits);
+  mempool = chain::mempool::make_mempool(*ledger, limits);
   views = std::make_unique<MarketViews>(*ledger);
   storage::BlobStoreOptions blob_options;
   blob_options.quota_bytes = config.storage.quota_bytes;

@@ -92,10 +92,12 @@ Bytes Header::encode() const {
   rlp::Encoder e;
   e.begin_list().bytes(parent_hash).bytes(ommers_hash).bytes(beneficiary);
   e.bytes(state_root).bytes(transactions_root).bytes(receipts_root).bytes(logs_bloom);
-  e.number(std::uint64_t{0}).number(number).number(gas_limit).number(gas_used).number(timestamp);
-  e.bytes(extra_data).bytes(prev_randao).bytes(to_nonce(nonce)).number(base_fee);
-  // Shanghai, Cancun and Prague: no withdrawals, no blobs, no beacon chain, no requests.
-  e.bytes(kEmptyTrieRoot).number(std::uint64_t{0}).number(std::uint64_t{0}).bytes(Hash32{}).bytes(kEmptyRequestsHash);
+  e.number(difficulty).number(number).number(gas_limit).number(gas_used).number(timestamp);
+  e.bytes(extra_data).bytes(prev_randao).bytes(to_nonce(nonce));
+  if (has(HeaderForm::kLondon)) e.number(base_fee);
+  if (has(HeaderForm::kShanghai)) e.bytes(withdrawals_root);
+  if (has(HeaderForm::kCancun)) e.number(blob_gas_used).number(excess_blob_gas).bytes(parent_beacon_root);
+  if (has(HeaderForm::kPrague)) e.bytes(requests_hash);
   e.end_list();
   return e.take();
 }
@@ -145,7 +147,17 @@ Bytes Block::encode() const {
   return e.take();
 }
 
-Result<Block> decode_block(BytesView in, const SenderSource& source) {
+namespace {
+
+/// A block of whose transactions the senders are missing.
+struct BareBlock {
+  Block block;
+  std::vector<HashedTransaction> transactions;
+};
+
+std::string place(std::size_t index) { return fmt::format("block transaction {}", index); }
+
+Result<BareBlock> decode_bare(BytesView in) {
   if (in.size() > kMaxBlockBytes)
     return fail(ErrorCode::kInvalid, fmt::format("block of {} bytes, limit {}", in.size(), kMaxBlockBytes));
   rlp::Decoder outer(in);
@@ -153,38 +165,60 @@ Result<Block> decode_block(BytesView in, const SenderSource& source) {
   if (!list) return fail(std::move(list).error().wrap("block"));
   rlp::Decoder d = *list;
   TRY(outer.expect_end());
-  Block block;
+  BareBlock out;
   auto header_list = d.list();
   if (!header_list) return fail(std::move(header_list).error().wrap("block header"));
-  TRY_ASSIGN(block.header, decode_fields(*header_list));
+  TRY_ASSIGN(out.block.header, decode_fields(*header_list));
   auto items = d.list();
   if (!items) return fail(std::move(items).error().wrap("block transactions"));
   while (!items->at_end()) {
-    const std::size_t index = block.transactions.size();
-    const auto context = [&] { return fmt::format("block transaction {}", index); };
+    const std::size_t index = out.transactions.size();
     const bool legacy = items->next_is_list();
     auto raw = legacy ? items->raw_item() : items->bytes();
-    if (!raw) return fail(std::move(raw).error().wrap(context()));
+    if (!raw) return fail(std::move(raw).error().wrap(place(index)));
     // A type-0 transaction is written as a list only: one encoding per block.
     if (!legacy && !raw->empty() && (*raw)[0] >= 0xc0)
-      return fail(ErrorCode::kInvalid, context() + ": a legacy transaction inside a byte string");
+      return fail(ErrorCode::kInvalid, place(index) + ": a legacy transaction inside a byte string");
     auto tx = Transaction::decode(*raw);
-    if (!tx) return fail(std::move(tx).error().wrap(context()));
-    auto shared = source(*std::move(tx), crypto::keccak256(*raw), index);
-    if (!shared) return fail(std::move(shared).error().wrap(context()));
-    block.transactions.push_back(*std::move(shared));
+    if (!tx) return fail(std::move(tx).error().wrap(place(index)));
+    out.transactions.push_back({*std::move(tx), crypto::keccak256(*raw)});
   }
   TRY_ASSIGN(auto commit, d.bytes());
-  block.last_commit.assign(commit.begin(), commit.end());
+  out.block.last_commit.assign(commit.begin(), commit.end());
   TRY(d.expect_end());
-  return block;
+  return out;
+}
+
+}  // namespace
+
+Result<Block> decode_block(BytesView in, const SenderSource& source) {
+  return decode_block_at_once(in, [&](std::vector<HashedTransaction> transactions) {
+    std::vector<Result<TransactionPtr>> out;
+    for (auto& item : transactions) {
+      out.push_back(source(std::move(item.tx), item.hash, out.size()));
+      if (!out.back()) break;
+    }
+    return out;
+  });
+}
+
+Result<Block> decode_block_at_once(BytesView in, const BlockSenders& senders) {
+  TRY_ASSIGN(BareBlock bare, decode_bare(in));
+  const std::size_t count = bare.transactions.size();
+  auto found = senders(std::move(bare.transactions));
+  bare.block.transactions.reserve(count);
+  for (auto& item : found) {
+    if (!item) return fail(std::move(item).error().wrap(place(bare.block.transactions.size())));
+    bare.block.transactions.push_back(*std::move(item));
+  }
+  if (bare.block.transactions.size() != count)
+    return fail(ErrorCode::kInternal, "block: senders are missing for some transactions");
+  return std::move(bare.block);
 }
 
 Result<Block> Block::decode(BytesView in) {
-  return decode_block(in, [](Transaction tx, const Hash32& hash, std::size_t) -> Result<TransactionPtr> {
-    TRY_ASSIGN(const Address sender, tx.sender());
-    return std::make_shared<const SenderTransaction>(SenderTransaction{std::move(tx), sender, hash});
-  });
+  return decode_block_at_once(
+      in, [](std::vector<HashedTransaction> transactions) { return recover_all(std::move(transactions)); });
 }
 
 }  // namespace bonus::chain

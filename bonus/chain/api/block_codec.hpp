@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "bonus/chain/api/transaction_recovery.hpp"
 #include "bonus/chain/api/types.hpp"
 
 namespace bonus::chain {
@@ -13,6 +14,12 @@ using SenderSource = std::function<Result<TransactionPtr>(Transaction tx, const 
 
 /// Block::decode() with senders from `source`; the source is trusted.
 [[nodiscard]] Result<Block> decode_block(BytesView in, const SenderSource& source);
+
+/// The same for all transactions of a block at once, in its order, as recover_all() does it: as many results as
+/// transactions; the first failure is the block's.
+using BlockSenders = std::function<std::vector<Result<TransactionPtr>>(std::vector<HashedTransaction> transactions)>;
+/// Block::decode() with all senders from `senders`, which is trusted. Nothing is recovered of a malformed block.
+[[nodiscard]] Result<Block> decode_block_at_once(BytesView in, const BlockSenders& senders);
 
 /// Trie roots of the header are computed in chain/state; here is only the item that goes into them.
 /// Transactions inside rlp lists: type 0 as the list itself, others as a byte string (Ethereum's block body).

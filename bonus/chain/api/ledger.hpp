@@ -150,9 +150,15 @@ class Ledger : public LedgerReader {
 struct MempoolStats {
   std::size_t pending = 0, queued = 0, bytes = 0;
 };
+/// What waits of one sender, in nonce order.
+struct MempoolAccount {
+  Address sender;
+  std::vector<TransactionPtr> pending;  ///< Could run one after the other, as far as nonces go.
+  std::vector<TransactionPtr> queued;   ///< Behind a gap.
+};
 /// Thread-safe, bounded. Errors carry geth's texts where tools parse them ("nonce too low", "insufficient funds for gas
-/// * price + value", "replacement transaction underpriced", "already known", "max fee per gas less than block base
-/// fee", ...).
+/// * price + value", "replacement transaction underpriced", "already known", "in-flight transaction limit reached for
+/// delegated accounts", ...).
 class Mempool {
  public:
   virtual ~Mempool() = default;
@@ -164,7 +170,14 @@ class Mempool {
   [[nodiscard]] virtual std::uint64_t next_nonce(
       const Address& sender) const = 0;  ///< Of the state plus what is pending here.
   [[nodiscard]] virtual MempoolStats stats() const = 0;
-  [[nodiscard]] virtual bool has_work() const = 0;
+  /// A copy of what waits, by sender in address order: at most `limit` transactions, the last account perhaps cut off.
+  [[nodiscard]] virtual std::vector<MempoolAccount> content(std::size_t limit) const {
+    (void)limit;
+    return {};
+  }
+  /// The same of one sender; empty lists when nothing of it waits.
+  [[nodiscard]] virtual MempoolAccount content_of(const Address& sender) const { return {sender, {}, {}}; }
+  [[nodiscard]] virtual bool has_work() const = 0;  ///< Something could enter the next block, by nonce and base fee.
   virtual void on_block(const StoredBlock& block) = 0;  ///< Drops what is mined or no longer valid.
   virtual void on_added(std::function<void(TransactionPtr)> listener) = 0;
 };

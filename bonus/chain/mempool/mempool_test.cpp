@@ -20,7 +20,7 @@ class MempoolTest : public ::testing::Test {
     auto opened = ledger::open_ledger(folder_.path(), genesis_, registry_, test_options());
     ASSERT_TRUE(opened.has_value()) << opened.error().to_string();
     ledger_ = *std::move(opened);
-    pool_ = make_mempool(*ledger_, registry_);
+    pool_ = make_mempool(*ledger_);
   }
   std::string refusal(const TransactionPtr& tx) {
     auto added = pool_->add(tx);
@@ -53,17 +53,29 @@ TEST_F(MempoolTest, RefusesWithTheTextsToolsKnow) {
   EXPECT_TEXT(refusal(make_tx(wallet(1), to, {.chain_id = 1})), "invalid chain id for signer");
   EXPECT_TEXT(refusal(make_tx(wallet(1), to, {.chain_id = 0, .type = 0})), "replay-protected");
   EXPECT_TEXT(refusal(make_tx(wallet(1), to, {.gas_limit = 20'000})), "intrinsic gas too low");
-  EXPECT_TEXT(refusal(make_tx(wallet(1), to, {.gas_limit = 60'000'001})), "exceeds block gas limit");
+  EXPECT_TEXT(refusal(make_tx(wallet(1), to, {.gas_limit = 16'777'217})), "transaction gas limit too high");
   EXPECT_TEXT(refusal(make_tx(wallet(1), to, {.value = bnc(1000)})), "insufficient funds for gas * price + value");
   EXPECT_TEXT(refusal(make_tx(wallet(99), to, {})), "insufficient funds for gas * price + value");
-  EXPECT_TEXT(refusal(make_tx(wallet(1), to, {.max_fee = uint256(999'999'999), .tip = 1})),
+  EXPECT_TEXT(refusal(make_tx(wallet(1), to, {.max_fee = uint256(6), .tip = 1})),
               "max fee per gas less than block base fee");
-  EXPECT_TEXT(refusal(make_tx(wallet(1), std::nullopt, {.gas_limit = 100'000})), "contract creation is not supported");
-  EXPECT_TEXT(refusal(make_tx(wallet(1), kFoundationAddress, {.gas_limit = 100'000})), "native contracts only");
-  EXPECT_TRUE(
-      pool_->add(make_tx(wallet(1), CounterContract().address(), {.data = {0}, .gas_limit = 100'000})).has_value());
+  EXPECT_TEXT(refusal(make_tx(wallet(1), std::nullopt, {.gas_limit = 52'999})), "intrinsic gas too low");
+  EXPECT_TEXT(refusal(make_tx(wallet(1), std::nullopt, {.data = Bytes(49'153), .gas_limit = 2'000'000})),
+              "max initcode size exceeded");
   mine({tx(2, 0)});
   EXPECT_TEXT(refusal(tx(2, 0)), "nonce too low");
+}
+
+TEST_F(MempoolTest, TakesCallsCreationsAndOlderTypes) {
+  const auto counter = CounterContract().address();
+  EXPECT_TRUE(pool_->add(make_tx(wallet(1), counter, {.data = {0}, .gas_limit = 100'000})).has_value());
+  EXPECT_TRUE(pool_->add(make_tx(wallet(2), kFoundationAddress, {.gas_limit = 100'000})).has_value());
+  EXPECT_TRUE(pool_->add(make_tx(wallet(3), std::nullopt, {.data = {0}, .gas_limit = 100'000})).has_value());
+  EXPECT_TRUE(pool_->add(make_tx(wallet(4), counter, {.gas_limit = 100'000, .type = 0})).has_value());
+  EXPECT_TRUE(
+      pool_->add(make_tx(wallet(5), counter, {.gas_limit = 100'000, .tip = 20'000'000'000ULL, .type = 1})).has_value());
+  EXPECT_TEXT(refusal(make_tx(wallet(6), counter, {.gas_limit = 100'000, .type = 3})), "no blob carriers");
+  EXPECT_TEXT(refusal(make_tx(wallet(6), counter, {.gas_limit = 100'000, .type = 4})),
+              "at least one authorization tuple");
 }
 
 TEST_F(MempoolTest, FundsCountForAllThatWaits) {
@@ -89,10 +101,14 @@ TEST_F(MempoolTest, ReplacementNeedsTenPercentOnBothFees) {
   EXPECT_TEXT(refusal(with(30'000'000'000, 1'100'000'005)), "replacement transaction underpriced");
   EXPECT_TEXT(refusal(with(21'999'999'999, 2'000'000'000)), "replacement transaction underpriced");
   const auto second = with(22'000'000'000, 1'100'000'006);
+  const auto free = make_tx(wallet(1), wallet(60).address, {.tip = uint256(0)});
+  ASSERT_TRUE(pool_->add(free).has_value());
+  EXPECT_TEXT(refusal(make_tx(wallet(1), wallet(60).address, {.max_fee = 40'000'000'000ULL, .tip = uint256(0)})),
+              "replacement transaction underpriced");
   EXPECT_TRUE(pool_->add(second).has_value());
   EXPECT_EQ(pool_->find(first->hash), nullptr);
   EXPECT_EQ(pool_->find(second->hash), second);
-  EXPECT_EQ(pool_->stats().pending, 1u);
+  EXPECT_EQ(pool_->stats().pending, 2u);
 }
 
 TEST_F(MempoolTest, NonceGapsWaitAndClose) {
@@ -121,6 +137,25 @@ TEST_F(MempoolTest, BestIsByTipWithNonceOrderAndGasBound) {
   EXPECT_TRUE(pool_->best(uint256(21'000'000'000ULL), 60'000'000).empty());
 }
 
+TEST_F(MempoolTest, ContentIsBySenderInNonceOrder) {
+  for (const auto& t : {tx(0, 1), tx(0, 0), tx(0, 4), tx(1, 7)}) ASSERT_TRUE(pool_->add(t).has_value());
+  const auto first = pool_->content_of(wallet(0).address);
+  ASSERT_EQ(first.pending.size(), 2u);
+  ASSERT_EQ(first.queued.size(), 1u);
+  EXPECT_EQ(first.pending[0]->tx.nonce, 0u);
+  EXPECT_EQ(first.pending[1]->tx.nonce, 1u);
+  EXPECT_EQ(first.queued[0]->tx.nonce, 4u);
+  EXPECT_TRUE(pool_->content_of(wallet(2).address).pending.empty());
+  const auto all = pool_->content(100);
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_LT(all[0].sender, all[1].sender);
+  for (std::size_t limit = 0; limit <= 4; ++limit) {
+    std::size_t count = 0;
+    for (const auto& account : pool_->content(limit)) count += account.pending.size() + account.queued.size();
+    EXPECT_EQ(count, limit);
+  }
+}
+
 TEST_F(MempoolTest, BoundsPerSender) {
   for (std::uint64_t n = 0; n < 64; ++n) ASSERT_TRUE(pool_->add(tx(0, n)).has_value());
   EXPECT_TEXT(refusal(tx(0, 64)), "account limit exceeded");
@@ -133,7 +168,7 @@ TEST_F(MempoolTest, BoundsPerSender) {
 TEST_F(MempoolTest, AFullPoolDropsTheCheapest) {
   MempoolLimits limits;
   limits.transactions = 4;
-  pool_ = make_mempool(*ledger_, registry_, limits);
+  pool_ = make_mempool(*ledger_, limits);
   ASSERT_TRUE(pool_->add(tx(0, 0, 2)).has_value());
   ASSERT_TRUE(pool_->add(tx(0, 1, 2)).has_value());
   ASSERT_TRUE(pool_->add(tx(1, 0, 3)).has_value());
@@ -144,7 +179,7 @@ TEST_F(MempoolTest, AFullPoolDropsTheCheapest) {
   EXPECT_EQ(pool_->stats().pending, 4u);
   limits = {};
   limits.bytes = 300;
-  pool_ = make_mempool(*ledger_, registry_, limits);
+  pool_ = make_mempool(*ledger_, limits);
   ASSERT_TRUE(pool_->add(tx(0, 0, 2)).has_value());
   ASSERT_TRUE(pool_->add(tx(1, 0, 2)).has_value());
   EXPECT_TEXT(refusal(tx(2, 0, 2)), "txpool is full");
@@ -175,7 +210,7 @@ TEST_F(MempoolTest, BlocksRemoveWhatIsMinedAndWhatCannotRunAnyMore) {
 TEST_F(MempoolTest, QueuedTransactionsExpireByBlockTime) {
   MempoolLimits limits;
   limits.queued_lifetime_s = 30;
-  pool_ = make_mempool(*ledger_, registry_, limits);
+  pool_ = make_mempool(*ledger_, limits);
   ASSERT_TRUE(pool_->add(tx(0, 5)).has_value());
   ASSERT_TRUE(pool_->add(tx(1, 0)).has_value());
   for (int i = 0; i < 64; ++i) mine({});
@@ -188,7 +223,7 @@ TEST_F(MempoolTest, RandomUseKeepsTheBooks) {
   limits.transactions = 60;
   limits.executable_per_sender = 6;
   limits.queued_per_sender = 4;
-  pool_ = make_mempool(*ledger_, registry_, limits);
+  pool_ = make_mempool(*ledger_, limits);
   std::mt19937_64 random(5);
   for (int round = 0; round < 12; ++round) {
     for (int i = 0; i < 60; ++i) {

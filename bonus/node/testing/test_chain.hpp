@@ -55,7 +55,7 @@ class TestChain {
         chain::ledger::open_ledger(folder_.path("ledger"), genesis_, chain::contracts::system_contracts(), options);
     if (!opened) throw std::runtime_error(opened.error().message);
     ledger_ = *std::move(opened);
-    mempool_ = chain::mempool::make_mempool(*ledger_, chain::contracts::system_contracts());
+    mempool_ = chain::mempool::make_mempool(*ledger_);
   }
 
   [[nodiscard]] chain::Ledger& ledger() { return *ledger_; }
