@@ -30,21 +30,50 @@ template <std::size_t N>
   return out;
 }
 
+// The compiler's own carries become add-with-carry chains; it does not know them at compile time.
 [[nodiscard]] constexpr Word add_carry(Word a, Word b, Word& carry) {
-  const Wide sum = Wide{a} + b + carry;
-  carry = static_cast<Word>(sum >> 64);
-  return static_cast<Word>(sum);
+  if consteval {
+    const Wide sum = Wide{a} + b + carry;
+    carry = static_cast<Word>(sum >> 64);
+    return static_cast<Word>(sum);
+  } else {
+    return __builtin_addcl(a, b, carry, &carry);
+  }
 }
 [[nodiscard]] constexpr Word sub_borrow(Word a, Word b, Word& borrow) {
-  const Wide difference = Wide{a} - b - borrow;
-  borrow = static_cast<Word>(difference >> 64) & 1;
-  return static_cast<Word>(difference);
+  if consteval {
+    const Wide difference = Wide{a} - b - borrow;
+    borrow = static_cast<Word>(difference >> 64) & 1;
+    return static_cast<Word>(difference);
+  } else {
+    return __builtin_subcl(a, b, borrow, &borrow);
+  }
 }
 /// a + b * c + carry; the high word becomes the carry. Cannot overflow.
 [[nodiscard]] constexpr Word mul_add(Word a, Word b, Word c, Word& carry) {
   const Wide sum = Wide{b} * c + a + carry;
   carry = static_cast<Word>(sum >> 64);
   return static_cast<Word>(sum);
+}
+/// t += a * b, where t has at least N + 1 words from `t` on and the sum fits those N + 1.
+template <std::size_t N>
+constexpr void add_product(Word* t, const Limbs<N>& a, Word b) {
+  // All products first: a multiplication destroys the carry flag that the two chains of additions hand on.
+  Limbs<N> low{};
+  Limbs<N> high{};
+#pragma unroll
+  for (std::size_t i = 0; i < N; ++i) {
+    const Wide product = Wide{a[i]} * b;
+    low[i] = static_cast<Word>(product);
+    high[i] = static_cast<Word>(product >> 64);
+  }
+  Word carry = 0;
+#pragma unroll
+  for (std::size_t i = 0; i < N; ++i) t[i] = add_carry(t[i], low[i], carry);
+  t[N] += carry;
+  carry = 0;
+#pragma unroll
+  for (std::size_t i = 0; i < N; ++i) t[i + 1] = add_carry(t[i + 1], high[i], carry);
 }
 
 template <std::size_t N>
@@ -72,10 +101,9 @@ template <std::size_t N>
 [[nodiscard]] constexpr Limbs<N> reduce_once(const Limbs<N>& a, const Limbs<N>& b) {
   Limbs<N> reduced = a;
   const Word borrow = sub_from(reduced, b);
-  // A mask, not a branch: the choice is random, so it would be mispredicted half of the time.
-  const Word keep = Word{0} - borrow;
+  // Word by word, which becomes conditional moves: the choice is random, a branch would be mispredicted.
 #pragma unroll
-  for (std::size_t i = 0; i < N; ++i) reduced[i] ^= (reduced[i] ^ a[i]) & keep;
+  for (std::size_t i = 0; i < N; ++i) reduced[i] = borrow != 0 ? a[i] : reduced[i];
   return reduced;
 }
 
@@ -211,12 +239,7 @@ class PrimeField {
   [[nodiscard]] static constexpr Double multiply(const Raw& a, const Raw& b) {
     Double out{};
 #pragma unroll
-    for (std::size_t i = 0; i < kLimbs; ++i) {
-      Word carry = 0;
-#pragma unroll
-      for (std::size_t j = 0; j < kLimbs; ++j) out[i + j] = mul_add(out[i + j], a[j], b[i], carry);
-      out[i + kLimbs] = carry;
-    }
+    for (std::size_t i = 0; i < kLimbs; ++i) add_product(out.data() + i, a, b[i]);
     return out;
   }
   /// a - b modulo (modulus * 2^(64 N)): stays non-negative.
@@ -230,23 +253,26 @@ class PrimeField {
   }
   /// Montgomery's reduction of a value below modulus * 2^(64 N).
   [[nodiscard]] static constexpr PrimeField reduce(const Double& in) {
-    Double t = in;
-    Word above = 0;
+    // What the steps add stays apart from the upper half, so that each step's carry ends one word above its row.
+    Double t{};
 #pragma unroll
-    for (std::size_t i = 0; i < kLimbs; ++i) {
-      const Word m = t[i] * kNegativeInverse;
-      Word carry = 0;
+    for (std::size_t i = 0; i < kLimbs; ++i) t[i] = in[i];
 #pragma unroll
-      for (std::size_t j = 0; j < kLimbs; ++j) t[i + j] = mul_add(t[i + j], m, kModulus[j], carry);
-      t[i + kLimbs] = add_carry(t[i + kLimbs], carry, above);
-    }
-    Raw out{};
-    for (std::size_t i = 0; i < kLimbs; ++i) out[i] = t[i + kLimbs];
+    for (std::size_t i = 0; i < kLimbs; ++i) add_product(t.data() + i, kModulus, t[i] * kNegativeInverse);
+    Raw out = upper(t);
+    (void)add_to(out, upper(in));
     return PrimeField(reduce_once(out, kModulus));
   }
 
  private:
   explicit constexpr PrimeField(const Raw& montgomery_form) : v_(montgomery_form) {}
+
+  [[nodiscard]] static constexpr Raw upper(const Double& value) {
+    Raw out{};
+#pragma unroll
+    for (std::size_t i = 0; i < kLimbs; ++i) out[i] = value[i + kLimbs];
+    return out;
+  }
 
   static_assert(kModulus[0] % 2 == 1 && kModulus[kLimbs - 1] >> 62 == 0);
   /// -1 / modulus mod 2^64, by Newton's iteration.

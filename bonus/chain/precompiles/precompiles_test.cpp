@@ -263,6 +263,129 @@ TEST(Precompiles, Blake2) {
   EXPECT_EQ(price(9, "00bc614e" + rest + "01", Revision::kIstanbul), 0xbc614eU);
 }
 
+// EIP-4844's example of a true statement, as in the consensus specification's point evaluation tests.
+TEST(Precompiles, KzgPointEvaluation) {
+  const std::string hash = "01e798154708fe7789429634053cbf9f99b619f9f084048927333fce637f549b";
+  const std::string z = "564c0a11a0f704f4fc3e8acfe0f8245f0ad1347b378fbf96e206da11a5d36306";
+  const std::string y = "24d25032e67a7e6a4910df5834b8fe70e6bcfeeac0352434196bdf4b2485d5a1";
+  const std::string commitment =
+      "8f59a8d2a1a625a17f3fea0fe5eb8c896db3764f3185481bc22f91b4aaffcca25f26936857bc3a7c2539ea8ec3a952b7";
+  const std::string proof =
+      "873033e038326e87ed3e1276fd140253fa08e9fc25fb2d9a98527fc22a2c9612fbeafdad446cbc7bcdbdcd780af2c16a";
+  const std::string order = "73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001";
+  EXPECT_EQ(answer(0x0a, hash + z + y + commitment + proof), word("1000") + order);
+  EXPECT_EQ(price(0x0a, hash + z + y + commitment + proof, Revision::kCancun), 50'000U);
+  EXPECT_EQ(answer(0x0a, hash + y + z + commitment + proof), "failed");
+  EXPECT_EQ(answer(0x0a, hash + z + order + commitment + proof), "failed");
+  EXPECT_EQ(answer(0x0a, hash + order + y + commitment + proof), "failed");
+  EXPECT_EQ(answer(0x0a, hash + z + y + commitment + commitment), "failed");
+  EXPECT_EQ(answer(0x0a, hash + z + y + proof + commitment), "failed");  // Not the hash's.
+  EXPECT_EQ(answer(0x0a, hash + z + y + commitment + "a7" + proof.substr(2)), "failed");
+  EXPECT_EQ(answer(0x0a, hash + z + y + commitment + "07" + proof.substr(2)), "failed");
+  EXPECT_EQ(answer(0x0a, hash + z + y + commitment + proof + "00"), "failed");
+  EXPECT_EQ(answer(0x0a, ""), "failed");
+  // The zero polynomial: commitment and proof are infinity (its hash is well known from empty blobs).
+  const std::string infinity = "c0" + repeat("00", 47);
+  const std::string infinity_hash = "010657f37554c781402a22917dee2f75def7ab966d7b770905398eba3c444014";
+  EXPECT_EQ(answer(0x0a, infinity_hash + z + word("0") + infinity + infinity), word("1000") + order);
+  EXPECT_EQ(answer(0x0a, infinity_hash + z + word("1") + infinity + infinity), "failed");
+  EXPECT_EQ(answer(0x0a, infinity_hash + z + word("0") + infinity + "e0" + repeat("00", 47)), "failed");
+  EXPECT_EQ(answer(0x0a, infinity_hash + z + word("0") + infinity + "c0" + repeat("00", 46) + "01"), "failed");
+}
+
+/// 48 bytes as EIP-2537 writes them.
+std::string fp(std::string_view digits) { return std::string(128 - digits.size(), '0') + std::string(digits); }
+
+const std::string kBlsG1 =
+    fp("17f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb") +
+    fp("08b3f481e3aaa0f1a09e30ed741d8ae4fcf5e095d5d00af600db18cb2c04b3edd03cc744a2888ae40caa232946c5e7e1");
+const std::string kBlsMinusG1 =
+    fp("17f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb") +
+    fp("114d1d6855d545a8aa7d76c8cf2e21f267816aef1db507c96655b9d5caac42364e6f38ba0ecb751bad54dcd6b939c2ca");
+const std::string kBlsTwoG1 =
+    fp("0572cbea904d67468808c8eb50a9450c9721db309128012543902d0ac358a62ae28f75bb8f1c7c42c39a8c5529bf0f4e") +
+    fp("166a9d8cabc673a322fda673779d8e3822ba3ecb8670e461f73bb9021d5fd76a4c56d9d4cd16bd1bba86881979749d28");
+const std::string kBlsG2 =
+    fp("024aa2b2f08f0a91260805272dc51051c6e47ad4fa403b02b4510b647ae3d1770bac0326a805bbefd48056c8c121bdb8") +
+    fp("13e02b6052719f607dacd3a088274f65596bd0d09920b61ab5da61bbdc7f5049334cf11213945d57e5ac7d055d042b7e") +
+    fp("0ce5d527727d6e118cc9cdc6da2e351aadfd9baa8cbdd3a76d429a695160d12c923ac9cc3baca289e193548608b82801") +
+    fp("0606c4a02ea734cc32acd2b02bc28b99cb3e287e85a763af267492ab572e99ab3f370d275cec1da1aaa9075ff05f79be");
+const std::string kBlsOrder = "73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001";
+/// (0, 2): on the curve, of order 3.
+const std::string kBlsStray = fp("0") + fp("2");
+
+TEST(Precompiles, BlsAddition) {
+  const std::string none = repeat("00", 128);
+  EXPECT_EQ(answer(0x0b, kBlsG1 + kBlsG1), kBlsTwoG1);
+  EXPECT_EQ(answer(0x0b, kBlsTwoG1 + kBlsMinusG1), kBlsG1);
+  EXPECT_EQ(answer(0x0b, kBlsG1 + kBlsMinusG1), none);
+  EXPECT_EQ(answer(0x0b, none + none), none);
+  EXPECT_EQ(answer(0x0b, none + kBlsG1), kBlsG1);
+  EXPECT_EQ(answer(0x0b, kBlsStray + none), kBlsStray);  // Addition needs no subgroup.
+  EXPECT_EQ(answer(0x0b, kBlsG1), "failed");
+  EXPECT_EQ(answer(0x0b, kBlsG1 + kBlsG1 + "00"), "failed");
+  EXPECT_EQ(answer(0x0b, kBlsG1 + fp("1") + fp("1")), "failed");
+  EXPECT_EQ(answer(0x0b, kBlsG1 + "01" + kBlsG1.substr(2)), "failed");  // The padding must be zero.
+  const std::string p =
+      "1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab";
+  EXPECT_EQ(answer(0x0b, kBlsG1 + fp(p) + fp("2")), "failed");
+  EXPECT_EQ(answer(0x0d, kBlsG2 + repeat("00", 256)), kBlsG2);
+  EXPECT_EQ(answer(0x0d, kBlsG2 + kBlsG2), answer(0x0e, kBlsG2 + word("2")));
+  EXPECT_EQ(answer(0x0d, kBlsG2), "failed");
+  EXPECT_EQ(price(0x0b, kBlsG1 + kBlsG1, Revision::kPrague), 375U);
+  EXPECT_EQ(price(0x0d, kBlsG2 + kBlsG2, Revision::kPrague), 600U);
+}
+
+TEST(Precompiles, BlsMultiplication) {
+  const std::string g1 = kBlsG1 + word("2");
+  const std::string g2 = kBlsG2 + word("2");
+  EXPECT_EQ(answer(0x0c, g1), kBlsTwoG1);
+  EXPECT_EQ(answer(0x0c, kBlsG1 + kBlsOrder), repeat("00", 128));
+  EXPECT_EQ(answer(0x0e, kBlsG2 + kBlsOrder), repeat("00", 256));
+  EXPECT_EQ(answer(0x0c, kBlsMinusG1 + word("1") + kBlsG1 + word("3") + repeat("00", 128) + word("7")), kBlsTwoG1);
+  EXPECT_EQ(answer(0x0c, kBlsStray + word("0")), "failed");
+  EXPECT_EQ(answer(0x0c, ""), "failed");
+  EXPECT_EQ(answer(0x0e, ""), "failed");
+  EXPECT_EQ(answer(0x0c, g1 + "00"), "failed");
+  // EIP-2537's discounts: 1000, 949, ... 519 and 1000, 1000, ... 524 thousandths.
+  EXPECT_EQ(price(0x0c, g1, Revision::kPrague), 12'000U);
+  EXPECT_EQ(price(0x0c, repeat(g1, 2), Revision::kPrague), 22'776U);
+  EXPECT_EQ(price(0x0c, repeat(g1, 129), Revision::kPrague), 129U * 12 * 519);
+  EXPECT_EQ(price(0x0e, g2, Revision::kPrague), 22'500U);
+  EXPECT_EQ(price(0x0e, repeat(g2, 2), Revision::kPrague), 45'000U);
+  EXPECT_EQ(price(0x0e, repeat(g2, 129), Revision::kPrague), 129U * 22'500 * 524 / 1000);
+}
+
+TEST(Precompiles, BlsPairing) {
+  EXPECT_EQ(answer(0x0f, kBlsG1 + kBlsG2), word("0"));
+  EXPECT_EQ(answer(0x0f, kBlsG1 + kBlsG2 + kBlsMinusG1 + kBlsG2), word("1"));
+  EXPECT_EQ(answer(0x0f, repeat(kBlsG1 + kBlsG2, 2) + kBlsTwoG1 + kBlsG2), word("0"));
+  EXPECT_EQ(answer(0x0f, repeat(kBlsMinusG1 + kBlsG2, 2) + kBlsTwoG1 + kBlsG2), word("1"));
+  EXPECT_EQ(answer(0x0f, repeat("00", 128) + kBlsG2), word("1"));
+  EXPECT_EQ(answer(0x0f, kBlsG1 + repeat("00", 256)), word("1"));
+  EXPECT_EQ(answer(0x0f, ""), "failed");
+  EXPECT_EQ(answer(0x0f, kBlsStray + kBlsG2), "failed");
+  EXPECT_EQ(answer(0x0f, kBlsStray + repeat("00", 256)), "failed");
+  EXPECT_EQ(price(0x0f, kBlsG1 + kBlsG2, Revision::kPrague), 70'300U);
+}
+
+TEST(Precompiles, BlsMaps) {
+  // RFC 9380, J.9.1, empty message: the maps of both field elements add up to the point P.
+  const std::string a = answer(
+      0x10, fp("0ba14bd907ad64a016293ee7c2d276b8eae71f25a4b941eece7b0d89f17f75cb3ae5438a614fb61d6835ad59f29c564f"));
+  const std::string b = answer(
+      0x10, fp("019b9bd7979f12657976de2884c7cce192b82c177c80e0ec604436a7f538d231552f0d96d9f7babe5fa3b19b3ff25ac9"));
+  EXPECT_EQ(answer(0x0b, a + b),
+            fp("052926add2207b76ca4fa57a8734416c8dc95e24501772c814278700eed6d1e4e8cf62d9c09db0fac349612b759e79a1") +
+                fp("08ba738453bfed09cb546dbb0783dbb3a5f1f566ed67bb6be0e8c67e2e81a4cc68ee29813bb7994998f3eae0c9c6a265"));
+  EXPECT_EQ(answer(0x10, ""), "failed");
+  EXPECT_EQ(answer(0x11, fp("1")), "failed");
+  EXPECT_EQ(answer(0x11, fp("1") + fp("2")).size(), 512U);
+  EXPECT_EQ(answer(0x10, repeat("ff", 64)), "failed");
+  EXPECT_EQ(price(0x10, fp("0"), Revision::kPrague), 5500U);
+  EXPECT_EQ(price(0x11, fp("0") + fp("0"), Revision::kPrague), 23'800U);
+}
+
 TEST(Precompiles, P256) {
   // RFC 6979, A.2.5: key of P-256, message "sample" with SHA-256.
   const std::string digest = "af2bdbe1aa9b6ec1e2ade1d694f41fc71a831d0268e9891562113d8a62add1bf";
