@@ -1,6 +1,7 @@
 // The ledger's implementation. Internal to ledger_*.cpp.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -61,6 +62,7 @@ class LedgerImpl final : public Ledger {
 
   [[nodiscard]] Result<uint256> supply() const;
   [[nodiscard]] Result<Hash32> rebuild_root() const;
+  [[nodiscard]] Result<> verify() const;
 
  private:
   struct Head {
@@ -88,6 +90,19 @@ class LedgerImpl final : public Ledger {
   void warm_caches();
   [[nodiscard]] Block genesis_block(const Hash32& state_root) const;
 
+  // ledger_history.cpp
+  void add_history(const ExecutedBlock& executed, Batch& out) const;
+  [[nodiscard]] Result<> load_pruning();
+  [[nodiscard]] Result<> load_recent();
+  [[nodiscard]] Result<> prune();
+  [[nodiscard]] Result<> prune_trie(std::uint64_t first, Batch& out);
+  [[nodiscard]] Result<> prune_history(std::uint64_t first, Batch& out);
+  [[nodiscard]] Error pruned(std::uint64_t number, std::uint64_t first, std::uint64_t keeps) const;
+
+  // ledger_check.cpp
+  [[nodiscard]] Result<> check_head() const;
+  [[nodiscard]] Result<> check_sample() const;
+
   // ledger_read.cpp
   [[nodiscard]] Result<std::shared_ptr<const StoredBlock>> load_block(std::uint64_t number) const;
   void cache_block(const std::shared_ptr<const StoredBlock>& block) const;
@@ -101,6 +116,8 @@ class LedgerImpl final : public Ledger {
 
   // ledger_write.cpp
   [[nodiscard]] Result<> check_header(const Block& block, const Head& head) const;
+  /// Of what was executed on the head, under the read lock. kInternal when a contract lost stored slots.
+  [[nodiscard]] Result<StateDiff> state_diff(const Journal& journal, const Head& head) const;
   [[nodiscard]] Result<ExecutedBlock> execute(const Block& block, const Head& head) const;
   [[nodiscard]] Result<std::shared_ptr<ExecutedBlock>> validated(const Block& block);
   void remember_candidate(std::shared_ptr<ExecutedBlock> candidate);
@@ -120,6 +137,9 @@ class LedgerImpl final : public Ledger {
   mutable std::mutex gate_;
   mutable std::shared_mutex state_mutex_;
   std::deque<std::shared_ptr<const StateDiff>> recent_;  ///< Diffs of the last blocks, newest last; under state_mutex_.
+  // Moved by the writer after the head; a reader that holds the head's snapshot may read what is pruned meanwhile.
+  std::atomic<std::uint64_t> first_history_ = 0;  ///< The oldest state that the history tables know.
+  std::atomic<std::uint64_t> first_trie_ = 0;     ///< The oldest state whose nodes are all there.
 
   mutable std::mutex small_mutex_;
   std::shared_ptr<const Head> head_;

@@ -1,6 +1,7 @@
-// Opening a ledger: genesis state, resuming at the last commit, and whole-state audits.
+// Opening a ledger: genesis state, resuming at the last commit.
 #include <fmt/format.h>
 
+#include "bonus/base/log.hpp"
 #include "bonus/chain/ledger/ledger_impl.hpp"
 #include "bonus/chain/state/records.hpp"
 #include "bonus/codec/rlp.hpp"
@@ -12,7 +13,7 @@ namespace {
 constexpr std::string_view kVersionKey = "version";
 constexpr std::string_view kGenesisKey = "genesis";
 constexpr std::string_view kHeadKey = "head";
-constexpr std::uint8_t kLayoutVersion = 2;
+constexpr std::uint8_t kLayoutVersion = 3;
 
 }  // namespace
 
@@ -58,7 +59,7 @@ Result<> LedgerImpl::create_genesis() {
     journal.set_code(address, Bytes(kSystemCode.begin(), kSystemCode.end()), system_code_hash());
   }
   auto executed = std::make_shared<ExecutedBlock>();
-  TRY_ASSIGN(executed->diff, make_diff(journal, nodes_, kEmptyTrieRoot));
+  TRY_ASSIGN(executed->diff, make_diff(journal, NodesAt(nodes_, 0, nullptr, true), kEmptyTrieRoot));
   executed->block = genesis_block(executed->diff.root);
   executed->hash = executed->block.header.hash();
 
@@ -73,7 +74,9 @@ Result<> LedgerImpl::create_genesis() {
 Result<> LedgerImpl::resume() {
   TRY_ASSIGN(auto version, store_->get(Table::kMeta, as_bytes(kVersionKey)));
   if (!version || *version != Bytes{kLayoutVersion})
-    return fail(ErrorCode::kUnsupported, "the ledger folder was written by another version of this program");
+    return fail(ErrorCode::kUnsupported,
+                "the ledger folder was written by another version of this program: remove it and sync again, or use "
+                "that version");
   TRY_ASSIGN(auto genesis, load_block(0));
   const Hash32 expected = genesis_block(genesis->block.header.state_root).header.hash();
   TRY_ASSIGN(auto stored, store_->get(Table::kMeta, as_bytes(kGenesisKey)));
@@ -93,11 +96,15 @@ Result<> LedgerImpl::resume() {
   TRY_ASSIGN(auto block, load_block(number));
   if (!std::ranges::equal(BytesView(*head).subspan(8), block->hash.bytes) || block->block.header.number != number)
     return fail(ErrorCode::kCorrupt, fmt::format("ledger: block {} is not the head that was recorded", number));
-  if (const Hash32& root = block->block.header.state_root; root != kEmptyTrieRoot) TRY(nodes_.node(root));
   auto info = std::make_shared<Head>(Head{block->block.header, block->hash, store_->snapshot()});
-  const std::lock_guard lock(small_mutex_);
-  head_ = std::move(info);
-  return {};
+  {
+    const std::lock_guard lock(small_mutex_);
+    head_ = std::move(info);
+  }
+  TRY(load_pruning());
+  TRY(check_head());
+  TRY(check_sample());
+  return load_recent();
 }
 
 Result<> LedgerImpl::start() {
@@ -122,69 +129,26 @@ void LedgerImpl::warm_caches() {
   }
 }
 
-Result<uint256> LedgerImpl::supply() const {
-  const auto head = head_info();
-  uint256 total;
-  TRY(store_->scan(
-      Table::kAccounts, {},
-      [&](BytesView /*key*/, BytesView value) -> Result<bool> {
-        TRY_ASSIGN(const Account account, decode_account(value));
-        if (add_overflows(total, account.balance, total))
-          return fail(ErrorCode::kCorrupt, "the supply exceeds 256 bits");
-        return true;
-      },
-      head->snapshot.get()));
-  return total;
-}
-
-Result<Hash32> LedgerImpl::rebuild_root() const {
-  const auto head = head_info();
-  std::map<Address, Trie> storage;
-  TRY(store_->scan(
-      Table::kStorage, {},
-      [&](BytesView key, BytesView value) -> Result<bool> {
-        TRY_ASSIGN(const Address contract, Address::from(key.first(std::min<std::size_t>(key.size(), 20))));
-        rlp::Encoder e;
-        e.number(uint256::from_be(value));
-        TRY(storage[contract].put(crypto::keccak256(key.subspan(20)), e.take()));
-        return true;
-      },
-      head->snapshot.get()));
-  NewNodes unused;
-  Trie accounts;
-  TRY(store_->scan(
-      Table::kAccounts, {},
-      [&](BytesView key, BytesView value) -> Result<bool> {
-        TRY_ASSIGN(const Address address, Address::from(key));
-        TRY_ASSIGN(Account account, decode_account(value));
-        const auto found = storage.find(address);
-        account.storage_root = found == storage.end() ? kEmptyTrieRoot : found->second.commit(unused);
-        TRY(accounts.put(crypto::keccak256(address), encode_account(account)));
-        return true;
-      },
-      head->snapshot.get()));
-  return accounts.commit(unused);
-}
-
 Result<std::unique_ptr<Ledger>> open_ledger(const std::string& path, const Genesis& genesis,
                                             const ContractRegistry& registry, const LedgerOptions& options) {
-  TRY_ASSIGN(auto store, Store::open(path, options.store_cache_bytes));
-  auto ledger = std::make_unique<LedgerImpl>(genesis, registry, options, std::move(store));
-  if (auto started = ledger->start(); !started)
-    return fail(std::move(started).error().wrap(fmt::format("cannot open the ledger in {}", path)));
+  const auto refused = [&](Error error) {
+    if (error.code == ErrorCode::kCorrupt) {
+      error.message +=
+          "; the ledger is damaged and nothing in it can be trusted: move the folder away and start again, the node "
+          "then syncs from its peers. Keep the folder of the consensus state: it is not affected";
+    }
+    return fail(std::move(error).wrap(fmt::format("cannot open the ledger in {}", path)));
+  };
+  auto store = Store::open(path, options.store_cache_bytes);
+  if (!store) return refused(std::move(store).error());
+  const std::vector<std::string> repairs = (*store)->repairs();
+  auto ledger = std::make_unique<LedgerImpl>(genesis, registry, options, *std::move(store));
+  if (auto started = ledger->start(); !started) return refused(std::move(started).error());
+  for (const std::string& repair : repairs) {
+    log::warn("ledger", "the end of the store's log was damaged and has been cut",
+              {{"path", path}, {"what", repair}, {"head", std::to_string(ledger->head().number)}});
+  }
   return std::unique_ptr<Ledger>(std::move(ledger));
-}
-
-Result<uint256> total_supply(const LedgerReader& ledger) {
-  const auto* impl = dynamic_cast<const LedgerImpl*>(&ledger);
-  if (impl == nullptr) return fail(ErrorCode::kUnsupported, "total_supply: not a stored ledger");
-  return impl->supply();
-}
-
-Result<Hash32> rebuilt_state_root(const LedgerReader& ledger) {
-  const auto* impl = dynamic_cast<const LedgerImpl*>(&ledger);
-  if (impl == nullptr) return fail(ErrorCode::kUnsupported, "rebuilt_state_root: not a stored ledger");
-  return impl->rebuild_root();
 }
 
 }  // namespace bonus::chain::ledger

@@ -27,6 +27,29 @@ bool bloom_matches(const LogFilter& filter, const Bloom& bloom) {
   return any(filter.addresses) && std::ranges::all_of(filter.topics, any);
 }
 
+Result<StateProof> make_proof(const NodeSource& nodes, const Hash32& root, const Address& address,
+                              const std::vector<uint256>& slots) {
+  const Trie accounts(&nodes, root);
+  StateProof out;
+  const Hash32 key = crypto::keccak256(address);
+  TRY_ASSIGN(out.nodes, accounts.prove(key));
+  TRY_ASSIGN(const Bytes record, accounts.get(key));
+  if (!record.empty()) {
+    TRY_ASSIGN(out.account, decode_account(record));
+  }
+  const Trie storage(&nodes, record.empty() ? kEmptyTrieRoot : out.account.storage_root, storage_trie(address));
+  for (const uint256& slot : slots) {
+    StateProof::Slot& item = out.slots.emplace_back();
+    item.slot = slot;
+    const Hash32 slot_key = crypto::keccak256(slot.to_be());
+    TRY_ASSIGN(item.nodes, storage.prove(slot_key));
+    TRY_ASSIGN(const Bytes value, storage.get(slot_key));
+    if (value.empty()) continue;
+    TRY_ASSIGN(item.value, decode_slot_trie_value(value));
+  }
+  return out;
+}
+
 }  // namespace
 
 LedgerImpl::ReadLock LedgerImpl::read_lock() const {
@@ -134,9 +157,10 @@ auto LedgerImpl::on_state(std::uint64_t number, const Use& use) const
     if (const auto& error = view.error()) return fail(*error);
     return out;
   };
+  std::shared_ptr<const Head> head;
   {
     const ReadLock lock = read_lock();
-    const auto head = head_info();
+    head = head_info();
     if (number > head->header.number) return fail(check_number(number).error());
     const std::uint64_t behind = head->header.number - number;
     if (behind <= recent_.size()) {
@@ -145,9 +169,12 @@ auto LedgerImpl::on_state(std::uint64_t number, const Use& use) const
       return checked(view);
     }
   }
+  // From here on without the lock: the head's snapshot keeps what is read from changing.
+  if (number >= first_history_) return checked(HistoryView(*store_, codes_, head->snapshot.get(), number));
+  if (number < first_trie_) return fail(pruned(number, first_history_, options_.history_blocks));
   TRY_ASSIGN(auto stored, load_block(number));
-  const TrieView view(nodes_, codes_, stored->block.header.state_root);
-  return checked(view);
+  const NodesAt nodes(nodes_, number, head->snapshot.get(), false);
+  return checked(TrieView(nodes, codes_, stored->block.header.state_root));
 }
 
 Result<Account> LedgerImpl::account(const Address& address, std::uint64_t number) const {
@@ -184,26 +211,19 @@ Result<BlockContext> LedgerImpl::context(std::uint64_t number) const {
 
 Result<StateProof> LedgerImpl::proof(const Address& address, const std::vector<uint256>& slots,
                                      std::uint64_t number) const {
-  TRY_ASSIGN(const auto stored, block(number));
-  const Trie accounts(&nodes_, stored->block.header.state_root);
-  StateProof out;
-  const Hash32 key = crypto::keccak256(address);
-  TRY_ASSIGN(out.nodes, accounts.prove(key));
-  TRY_ASSIGN(const Bytes record, accounts.get(key));
-  if (!record.empty()) {
-    TRY_ASSIGN(out.account, decode_account(record));
+  ReadLock lock = read_lock();
+  const auto head = head_info();
+  if (number == head->header.number) {
+    // Under the lock, so that the cache of nodes may learn from it.
+    const NodesAt nodes(nodes_, number, head->snapshot.get(), true);
+    return make_proof(nodes, head->header.state_root, address, slots);
   }
-  const Trie storage(&nodes_, record.empty() ? kEmptyTrieRoot : out.account.storage_root);
-  for (const uint256& slot : slots) {
-    StateProof::Slot& item = out.slots.emplace_back();
-    item.slot = slot;
-    const Hash32 slot_key = crypto::keccak256(slot.to_be());
-    TRY_ASSIGN(item.nodes, storage.prove(slot_key));
-    TRY_ASSIGN(const Bytes value, storage.get(slot_key));
-    if (value.empty()) continue;
-    TRY_ASSIGN(item.value, decode_slot_trie_value(value));
-  }
-  return out;
+  lock.unlock();
+  TRY(check_number(number));
+  if (number < first_trie_) return fail(pruned(number, first_trie_, options_.trie_blocks));
+  TRY_ASSIGN(const auto stored, load_block(number));
+  const NodesAt nodes(nodes_, number, head->snapshot.get(), false);
+  return make_proof(nodes, stored->block.header.state_root, address, slots);
 }
 
 Hash32 LedgerImpl::Hashes::block_hash(std::uint64_t number) const {

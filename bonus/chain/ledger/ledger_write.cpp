@@ -78,6 +78,19 @@ Result<> LedgerImpl::check_header(const Block& block, const Head& head) const {
   return {};
 }
 
+Result<StateDiff> LedgerImpl::state_diff(const Journal& journal, const Head& head) const {
+  // Under the lock, so that the cache of nodes may learn from it.
+  const NodesAt nodes(nodes_, head.header.number, head.snapshot.get(), true);
+  TRY_ASSIGN(auto out, make_diff(journal, nodes, head.header.state_root));
+  if (!out.wiped.empty()) {
+    // EIP-6780 rules it out, and the flat tables have no way to drop slots that were never read.
+    return fail(ErrorCode::kInternal,
+                fmt::format("{} self-destructed although it had storage before the block: the rules in force forbid it",
+                            to_hex0x(out.wiped.front())));
+  }
+  return out;
+}
+
 Result<ExecutedBlock> LedgerImpl::execute(const Block& block, const Head& head) const {
   const HeadView view(*store_, codes_, head.snapshot.get(), caches_, {});
   BlockExecutor executor(view, registry_, context_of(block.header), programs_);
@@ -95,7 +108,7 @@ Result<ExecutedBlock> LedgerImpl::execute(const Block& block, const Head& head) 
   executor.finish();
   TRY(executor.check_storage());
   out.system_logs = executor.system_logs();
-  TRY_ASSIGN(out.diff, make_diff(executor.journal(), nodes_, head.header.state_root));
+  TRY_ASSIGN(out.diff, state_diff(executor.journal(), head));
   TRY(executor.check_storage());
   return out;
 }
@@ -199,7 +212,7 @@ Result<Block> LedgerImpl::build(const BuildInput& input) {
   executor.finish();
   TRY(executor.check_storage());
   executed.system_logs = executor.system_logs();
-  TRY_ASSIGN(executed.diff, make_diff(executor.journal(), nodes_, head->header.state_root));
+  TRY_ASSIGN(executed.diff, state_diff(executor.journal(), *head));
   TRY(executor.check_storage());
 
   const Roots roots = receipt_roots(executed.receipts, executed.system_logs);
@@ -228,7 +241,7 @@ Batch LedgerImpl::make_batch(const ExecutedBlock& executed, BytesView raw_block,
     for (const unsigned shift : {24u, 16u, 8u, 0u}) place.push_back(static_cast<std::uint8_t>(i >> shift));
     out.put(Table::kTxIndex, executed.block.transactions[i]->hash, place);
   }
-  for (const auto& [hash, rlp] : executed.diff.nodes) out.put(Table::kTrie, hash, rlp);
+  add_history(executed, out);
   for (const auto& [hash, code] : executed.diff.codes) out.put(Table::kCode, hash, *code);
   for (const auto& [address, change] : executed.diff.accounts) {
     if (is_missing(change.after)) {
@@ -252,8 +265,8 @@ Batch LedgerImpl::make_batch(const ExecutedBlock& executed, BytesView raw_block,
 
 /// After the batch is durable: the caches and the head change together, so that no reader sees half of a block.
 void LedgerImpl::move_head(const std::shared_ptr<ExecutedBlock>& executed) {
-  for (auto& [hash, rlp] : executed->diff.nodes) nodes_.remember(hash, std::move(rlp));
-  executed->diff.nodes.clear();
+  for (auto& made : executed->diff.nodes.made) nodes_.remember(std::move(made), executed->block.header.number);
+  executed->diff.nodes = {};
   auto diff = std::make_shared<StateDiff>(std::move(executed->diff));
   auto head = std::make_shared<Head>(Head{executed->block.header, executed->hash, store_->snapshot()});
 
@@ -283,6 +296,9 @@ Result<> LedgerImpl::commit(const Block& block, BytesView commit) {
     for (const auto& [id, listener] : listeners_) listeners.push_back(listener);
   }
   for (const auto& listener : listeners) listener(stored);
+  // The block is durable whatever happens here. What cannot be pruned now is pruned later: the record of where pruning
+  // stands moves with it, and a store that fails says so at the next commit.
+  (void)prune();
   return {};
 }
 

@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bonus/chain/api/block_codec.hpp"
+#include "bonus/chain/state/store.hpp"
 #include "bonus/codec/rlp.hpp"
 
 namespace bonus::chain::state {
@@ -114,6 +117,38 @@ Result<ReceiptsRecord> read_receipts(rlp::Decoder& d) {
   return out;
 }
 
+Result<std::vector<NewNodes::Replaced>> read_replaced(rlp::Decoder& d) {
+  TRY_ASSIGN(auto list, d.list());
+  std::vector<NewNodes::Replaced> out;
+  while (!list.at_end()) {
+    TRY_ASSIGN(const auto place, list.bytes());
+    TRY_ASSIGN(const auto version, list.number());
+    out.push_back({{place.begin(), place.end()}, version});
+  }
+  TRY(d.expect_end());
+  return out;
+}
+
+Result<ChangesRecord> read_changes(rlp::Decoder& d) {
+  ChangesRecord out;
+  TRY_ASSIGN(auto accounts, d.list());
+  while (!accounts.at_end()) {
+    TRY_ASSIGN(const auto address, accounts.fixed<Address>());
+    out.accounts.push_back(address);
+  }
+  TRY_ASSIGN(auto contracts, d.list());
+  while (!contracts.at_end()) {
+    TRY_ASSIGN(const auto address, contracts.fixed<Address>());
+    TRY_ASSIGN(auto slots, contracts.list());
+    while (!slots.at_end()) {
+      TRY_ASSIGN(const uint256 slot, slots.number256());
+      out.slots.push_back({address, slot});
+    }
+  }
+  TRY(d.expect_end());
+  return out;
+}
+
 }  // namespace
 
 Bytes encode_account(const Account& account) {
@@ -144,6 +179,61 @@ Result<uint256> decode_slot_trie_value(BytesView in) {
 Bytes slot_record_key(const SlotKey& key) {
   Bytes out(key.contract.bytes.begin(), key.contract.bytes.end());
   append(out, key.slot.to_be());
+  return out;
+}
+
+Bytes node_record_key(BytesView place, std::uint64_t number) {
+  Bytes out;
+  out.reserve(place.size() + 8);
+  append(out, place);
+  append(out, number_key(~number));
+  return out;
+}
+
+std::uint64_t node_record_version(BytesView key) {
+  std::uint64_t out = 0;
+  for (const std::uint8_t b : key.last(std::min<std::size_t>(8, key.size()))) out = out << 8 | b;
+  return ~out;
+}
+
+Bytes encode_replaced_record(const std::vector<NewNodes::Replaced>& nodes) {
+  rlp::Encoder e;
+  e.begin_list().number(kVersion).begin_list();
+  for (const auto& node : nodes) e.bytes(node.place).number(node.version);
+  e.end_list().end_list();
+  return e.take();
+}
+
+Result<std::vector<NewNodes::Replaced>> decode_replaced_record(BytesView in) {
+  TRY_ASSIGN(auto d, open_record(in, "list of replaced nodes"));
+  auto out = read_replaced(d);
+  if (!out) return fail(corrupt("list of replaced nodes", out.error()));
+  return out;
+}
+
+Bytes encode_changes_record(ChangesRecord changes) {
+  std::ranges::sort(changes.accounts);
+  std::ranges::sort(changes.slots, [](const SlotKey& a, const SlotKey& b) {
+    return a.contract == b.contract ? a.slot < b.slot : a.contract < b.contract;
+  });
+  rlp::Encoder e;
+  e.begin_list().number(kVersion).begin_list();
+  for (const Address& address : changes.accounts) e.bytes(address);
+  e.end_list().begin_list();
+  for (std::size_t i = 0; i < changes.slots.size();) {
+    const Address& contract = changes.slots[i].contract;
+    e.bytes(contract).begin_list();
+    for (; i < changes.slots.size() && changes.slots[i].contract == contract; ++i) e.number(changes.slots[i].slot);
+    e.end_list();
+  }
+  e.end_list().end_list();
+  return e.take();
+}
+
+Result<ChangesRecord> decode_changes_record(BytesView in) {
+  TRY_ASSIGN(auto d, open_record(in, "list of changes"));
+  auto out = read_changes(d);
+  if (!out) return fail(corrupt("list of changes", out.error()));
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include "bonus/chain/api/ledger.hpp"
 #include "bonus/chain/api/state_view.hpp"
+#include "bonus/chain/state/trie.hpp"
 
 namespace bonus::chain::state {
 
@@ -15,6 +16,22 @@ namespace bonus::chain::state {
 /// Contract storage as trie value: rlp(value). kCorrupt when it is not that.
 [[nodiscard]] Result<uint256> decode_slot_trie_value(BytesView in);
 [[nodiscard]] Bytes slot_record_key(const SlotKey& key);  ///< address || slot, 52 bytes.
+
+/// The key of the newest node at `place` that is not above `number`: place || complement of the number, so that a later
+/// version sorts before an earlier one.
+[[nodiscard]] Bytes node_record_key(BytesView place, std::uint64_t number);
+[[nodiscard]] std::uint64_t node_record_version(BytesView key);
+[[nodiscard]] Bytes encode_replaced_record(const std::vector<NewNodes::Replaced>& nodes);
+[[nodiscard]] Result<std::vector<NewNodes::Replaced>> decode_replaced_record(BytesView in);
+
+/// What one block changed.
+struct ChangesRecord {
+  std::vector<Address> accounts;
+  std::vector<SlotKey> slots;
+};
+/// Sorts both lists.
+[[nodiscard]] Bytes encode_changes_record(ChangesRecord changes);
+[[nodiscard]] Result<ChangesRecord> decode_changes_record(BytesView in);
 
 /// `raw` is block.encode().
 [[nodiscard]] Bytes encode_block_record(const Block& block, BytesView raw, BytesView commit);

@@ -19,8 +19,9 @@ Bytes trie_value(const uint256& value) {
 
 using SlotList = std::vector<const Journal::SlotEntry*>;
 
-Result<Hash32> update_storage(const NodeSource& nodes, const Hash32& root, const SlotList& changes, NewNodes& out) {
-  Trie trie(&nodes, root);
+Result<Hash32> update_storage(const NodeSource& nodes, const Address& contract, const Hash32& root,
+                              const SlotList& changes, NewNodes& out) {
+  Trie trie(&nodes, root, storage_trie(contract));
   for (const auto* slot : changes) TRY(trie.put(crypto::keccak256(slot->key.slot.to_be()), trie_value(slot->now)));
   return trie.commit(out);
 }
@@ -38,7 +39,7 @@ Result<Account> final_account(const Journal::AccountEntry& entry, const SlotList
   const Hash32 root = entry.storage_wiped ? kEmptyTrieRoot : after.storage_root;
   after.storage_root = root;
   if (changes != nullptr) {
-    TRY_ASSIGN(after.storage_root, update_storage(nodes, root, *changes, out));
+    TRY_ASSIGN(after.storage_root, update_storage(nodes, entry.address, root, *changes, out));
   }
   return after;
 }

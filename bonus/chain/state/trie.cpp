@@ -29,7 +29,28 @@ Bytes copy(BytesView in) { return {in.begin(), in.end()}; }
 
 }  // namespace
 
-Trie::Trie(const NodeSource* source, const Hash32& root) : source_(source), root_(std::make_unique<Ref>()) {
+Bytes accounts_trie() { return {0}; }
+Bytes storage_trie(const Address& contract) {
+  Bytes out{1};
+  append(out, contract);
+  return out;
+}
+Bytes node_place(BytesView trie, BytesView nibbles) {
+  assert(nibbles.size() <= 255);
+  Bytes out;
+  // Room for the version that the store appends.
+  out.reserve(trie.size() + 1 + (nibbles.size() + 1) / 2 + 8);
+  append(out, trie);
+  out.push_back(static_cast<std::uint8_t>(nibbles.size()));
+  for (std::size_t i = 0; i < nibbles.size(); i += 2) {
+    const std::uint8_t low = i + 1 < nibbles.size() ? nibbles[i + 1] : 0;
+    out.push_back(static_cast<std::uint8_t>(nibbles[i] << 4 | low));
+  }
+  return out;
+}
+
+Trie::Trie(const NodeSource* source, const Hash32& root, Bytes id)
+    : source_(source), id_(std::move(id)), root_(std::make_unique<Ref>()) {
   if (root == kEmptyTrieRoot) return;
   root_->kind = Ref::Kind::kHash;
   root_->hash = root;
@@ -39,11 +60,14 @@ Trie::~Trie() = default;
 Trie::Trie(Trie&&) noexcept = default;
 Trie& Trie::operator=(Trie&&) noexcept = default;
 
-Result<> Trie::resolve(Ref& ref) const {
+Result<> Trie::resolve(Ref& ref, BytesView at) {
   if (ref.kind != Ref::Kind::kHash) return {};
   if (source_ == nullptr) return fail(ErrorCode::kCorrupt, "trie node " + to_hex0x(ref.hash) + " is not stored");
-  TRY_ASSIGN(auto rlp, source_->node(ref.hash));
-  TRY_ASSIGN(ref.node, Coder::decode(*rlp));
+  Bytes place = node_place(id_, at);
+  TRY_ASSIGN(const StoredNode stored, source_->node(place, ref.hash));
+  TRY_ASSIGN(ref.node, Coder::decode(*stored.rlp));
+  ref.node->loaded = static_cast<std::uint32_t>(loaded_.size());
+  loaded_.push_back({std::move(place), stored.version, ref.hash, false});
   ref.kind = Ref::Kind::kNode;
   ref.dirty = false;
   return {};
@@ -59,8 +83,9 @@ Result<Bytes> Trie::get(BytesView key) const {
     const Node* node = at->node.get();
     if (at->kind == Ref::Kind::kHash) {
       if (source_ == nullptr) return fail(ErrorCode::kCorrupt, "trie node " + to_hex0x(at->hash) + " is not stored");
-      TRY_ASSIGN(auto rlp, source_->node(at->hash));
-      TRY_ASSIGN(loaded, Coder::decode(*rlp));
+      const BytesView above = BytesView(nibbles).first(nibbles.size() - path.size());
+      TRY_ASSIGN(const StoredNode stored, source_->node(node_place(id_, above), at->hash));
+      TRY_ASSIGN(loaded, Coder::decode(*stored.rlp));
       node = loaded.get();
     }
     switch (node->kind) {
@@ -82,14 +107,14 @@ Result<Bytes> Trie::get(BytesView key) const {
 }
 
 Result<> Trie::put(BytesView key, BytesView value) {
-  const Bytes path = to_nibbles(key);
-  if (!value.empty()) return insert(*root_, path, value);
-  TRY(erase(*root_, path));
+  key_ = to_nibbles(key);
+  if (!value.empty()) return insert(*root_, key_, value);
+  TRY(erase(*root_, key_));
   return {};
 }
 
 Result<> Trie::insert(Ref& ref, BytesView path, BytesView value) {
-  TRY(resolve(ref));
+  TRY(resolve(ref, above(path)));
   if (ref.empty()) {
     auto leaf = std::make_unique<Node>();
     leaf->path = copy(path);
@@ -181,7 +206,7 @@ Result<> Trie::insert_into_extension(Ref& ref, BytesView path, BytesView value) 
 }
 
 Result<bool> Trie::erase(Ref& ref, BytesView path) {
-  TRY(resolve(ref));
+  TRY(resolve(ref, above(path)));
   if (ref.empty()) return false;
   Node& node = *ref.node;
   switch (node.kind) {
@@ -194,7 +219,7 @@ Result<bool> Trie::erase(Ref& ref, BytesView path) {
       TRY_ASSIGN(const bool changed, erase(node.next, path.subspan(node.path.size())));
       if (!changed) return false;
       ref.dirty = true;
-      TRY(merge_extension(ref));
+      TRY(merge_extension(ref, above(path)));
       return true;
     }
     case Node::Kind::kBranch:
@@ -213,12 +238,12 @@ Result<bool> Trie::erase_in_branch(Ref& ref, BytesView path) {
     if (!changed) return false;
   }
   ref.dirty = true;
-  TRY(collapse_branch(ref));
+  TRY(collapse_branch(ref, above(path)));
   return true;
 }
 
 /// A branch that is left with one entry becomes a leaf or an extension.
-Result<> Trie::collapse_branch(Ref& ref) {
+Result<> Trie::collapse_branch(Ref& ref, BytesView at) {
   Node& branch = *ref.node;
   std::size_t entries = branch.value.empty() ? 0 : 1;
   std::uint8_t only = 0;
@@ -239,33 +264,25 @@ Result<> Trie::collapse_branch(Ref& ref) {
   replacement->path = {only};
   replacement->next = std::move((*branch.children)[only]);
   ref.set(std::move(replacement));
-  return merge_extension(ref);
+  return merge_extension(ref, at);
 }
 
 /// An extension must lead to a branch: joins it with a leaf or an extension below it.
-Result<> Trie::merge_extension(Ref& ref) {
+Result<> Trie::merge_extension(Ref& ref, BytesView at) {
   Node& extension = *ref.node;
-  TRY(resolve(extension.next));
+  TRY(resolve(extension.next, joined(at, extension.path)));
   assert(!extension.next.empty());
   Node& below = *extension.next.node;
   if (below.kind == Node::Kind::kBranch) return {};
   auto merged = std::move(extension.next.node);
   merged->path = joined(extension.path, merged->path);
+  merged->loaded = Node::kMade;  // It was stored further down.
   ref.set(std::move(merged));
   return {};
 }
 
-Hash32 Trie::commit(NewNodes& out) {
-  if (root_->empty()) return kEmptyTrieRoot;
-  if (root_->kind == Ref::Kind::kNode && root_->dirty) {
-    // The root is stored by hash even when it is short.
-    Bytes rlp = Coder::encode(*root_->node, out);
-    root_->hash = crypto::keccak256(rlp);
-    root_->dirty = false;
-    out.emplace_back(root_->hash, std::move(rlp));
-  }
-  return root_->hash;
-}
+Hash32 Trie::commit(NewNodes& out) { return commit_to(&out); }
+Hash32 Trie::commit() { return commit_to(nullptr); }
 
 Hash32 ordered_root(std::span<const Bytes> items) {
   Trie trie;
@@ -275,8 +292,7 @@ Hash32 ordered_root(std::span<const Bytes> items) {
     const auto done = trie.put(key.take(), items[i]);
     assert(done.has_value());  // Nothing is loaded, so nothing can be missing.
   }
-  NewNodes unused;
-  return trie.commit(unused);
+  return trie.commit();
 }
 
 }  // namespace bonus::chain::state

@@ -12,22 +12,48 @@
 
 namespace bonus::chain::state {
 
-/// Where stored nodes come from, by keccak256 of their RLP. Thread-safe.
+/// Names a trie in the store: the one of all accounts, or an account's storage.
+[[nodiscard]] Bytes accounts_trie();
+[[nodiscard]] Bytes storage_trie(const Address& contract);
+/// Where a node stands: its trie and the nibbles on the way from the root (at most 255). docs/formats/state.md, table
+/// `trie`.
+[[nodiscard]] Bytes node_place(BytesView trie, BytesView nibbles);
+
+struct StoredNode {
+  std::shared_ptr<const Bytes> rlp;  // Shared: with the cache it comes from. Never null.
+  std::uint64_t version = 0;         ///< The block that wrote it at this place.
+};
+
+/// Where stored nodes come from. Thread-safe.
 class NodeSource {
  public:
   virtual ~NodeSource() = default;
-  /// kCorrupt when the node is missing or does not hash to its name.
-  [[nodiscard]] virtual Result<std::shared_ptr<const Bytes>> node(const Hash32& hash) const = 0;
+  /// The node at `place` with this keccak256. kCorrupt when there is none, or another one.
+  [[nodiscard]] virtual Result<StoredNode> node(BytesView place, const Hash32& hash) const = 0;
 };
 
-using NewNodes = std::vector<std::pair<Hash32, Bytes>>;
+/// What a commit changes in the store.
+struct NewNodes {
+  struct Made {
+    Bytes place;
+    Hash32 hash;
+    Bytes rlp;
+  };
+  struct Replaced {
+    Bytes place;
+    std::uint64_t version;  ///< Of the node that this state no longer has there.
+  };
+  std::vector<Made> made;
+  std::vector<Replaced> replaced;
+};
 
 /// One trie at one root, with changes in memory until commit(). Not thread-safe. Keys are taken as given: a secure trie
 /// is one whose caller hashes them.
 class Trie {
  public:
-  /// `source` may be null for a trie that starts empty. It must outlive the trie.
-  explicit Trie(const NodeSource* source, const Hash32& root);
+  /// `source` may be null for a trie that starts empty. It must outlive the trie. `id` is accounts_trie() or a
+  /// storage_trie(); it matters only where nodes are stored.
+  explicit Trie(const NodeSource* source, const Hash32& root, Bytes id = accounts_trie());
   Trie();
   ~Trie();
   Trie(Trie&&) noexcept;
@@ -41,8 +67,11 @@ class Trie {
   [[nodiscard]] Result<std::vector<Bytes>> prove(BytesView key) const;
   /// An empty value erases, as in Ethereum.
   [[nodiscard]] Result<> put(BytesView key, BytesView value);
-  /// The root after all changes; appends each node made since the last commit (hash, RLP) to `out`.
+  /// The root after all changes; appends what they change in the store to `out`. Once for a trie that is stored: what a
+  /// second call would replace has no version yet.
   [[nodiscard]] Hash32 commit(NewNodes& out);
+  /// The root alone, for a trie that is not stored.
+  [[nodiscard]] Hash32 commit();
   /// See verify_proof().
   [[nodiscard]] static Result<std::optional<Bytes>> check_proof(const Hash32& root, BytesView key,
                                                                 std::span<const Bytes> proof);
@@ -51,18 +80,31 @@ class Trie {
   struct Node;
   struct Ref;
   struct Coder;
+  struct Committer;
   struct Walk;
+  struct Loaded {
+    Bytes place;
+    std::uint64_t version;
+    Hash32 hash;
+    bool kept;  ///< commit() found it unchanged in its place.
+  };
   const NodeSource* source_ = nullptr;
+  Bytes id_;
   std::unique_ptr<Ref> root_;
+  std::vector<Loaded> loaded_;  ///< Stored nodes that a change has brought to memory.
+  Bytes key_;                   ///< Nibbles of the key that is being changed.
 
-  [[nodiscard]] Result<> resolve(Ref& ref) const;
+  /// The nibbles from the root to where `rest` of the key begins.
+  [[nodiscard]] BytesView above(BytesView rest) const { return BytesView(key_).first(key_.size() - rest.size()); }
+  [[nodiscard]] Hash32 commit_to(NewNodes* out);
+  [[nodiscard]] Result<> resolve(Ref& ref, BytesView at);
   [[nodiscard]] Result<> insert(Ref& ref, BytesView path, BytesView value);
   [[nodiscard]] Result<> insert_into_leaf(Ref& ref, BytesView path, BytesView value);
   [[nodiscard]] Result<> insert_into_extension(Ref& ref, BytesView path, BytesView value);
   [[nodiscard]] Result<bool> erase(Ref& ref, BytesView path);
   [[nodiscard]] Result<bool> erase_in_branch(Ref& ref, BytesView path);
-  [[nodiscard]] Result<> collapse_branch(Ref& ref);
-  [[nodiscard]] Result<> merge_extension(Ref& ref);
+  [[nodiscard]] Result<> collapse_branch(Ref& ref, BytesView at);
+  [[nodiscard]] Result<> merge_extension(Ref& ref, BytesView at);
 };
 
 /// What the proof shows about `key` in the trie with this root: its value, or nothing when it is absent. kInvalid when

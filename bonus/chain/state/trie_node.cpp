@@ -2,7 +2,7 @@
 // D).
 #include "bonus/chain/state/trie_node.hpp"
 
-#include "bonus/codec/rlp.hpp"
+#include "bonus/chain/api/constants.hpp"
 #include "bonus/crypto/hash.hpp"
 
 namespace bonus::chain::state {
@@ -121,35 +121,84 @@ Result<std::unique_ptr<Trie::Node>> Trie::Coder::decode(BytesView rlp) {
   return node;
 }
 
-Bytes Trie::Coder::encode(Node& node, NewNodes& out) {
+void Trie::Committer::store(Ref& ref, Bytes rlp) {
+  ref.hash = crypto::keccak256(rlp);
+  ref.dirty = false;
+  if (out == nullptr) return;
+  if (const std::uint32_t from = ref.node->loaded; from != Node::kMade && loaded[from].hash == ref.hash) {
+    loaded[from].kept = true;
+    return;
+  }
+  out->made.push_back({node_place(id, path), ref.hash, std::move(rlp)});
+}
+
+Bytes Trie::Committer::encode(Node& node) {
   rlp::Encoder e;
   e.begin_list();
   if (node.kind == Node::Kind::kBranch) {
-    for (Ref& child : *node.children) e.raw(reference(child, out));
+    for (std::uint8_t i = 0; i < 16; ++i) {
+      path.push_back(i);
+      append_reference(e, (*node.children)[i]);
+      path.pop_back();
+    }
     e.bytes(node.value);
   } else if (node.kind == Node::Kind::kLeaf) {
     e.bytes(hex_prefix(node.path, true)).bytes(node.value);
   } else {
-    e.bytes(hex_prefix(node.path, false)).raw(reference(node.next, out));
+    e.bytes(hex_prefix(node.path, false));
+    append(path, node.path);
+    append_reference(e, node.next);
+    path.resize(path.size() - node.path.size());
   }
   e.end_list();
   return e.take();
 }
 
-Bytes Trie::Coder::reference(Ref& ref, NewNodes& out) {
-  static const Bytes kNothing{0x80};
-  if (ref.empty()) return kNothing;
-  if (ref.kind == Ref::Kind::kNode && ref.dirty) {
-    Bytes rlp = encode(*ref.node, out);
-    // Embedded nodes stay dirty: they have no hash of their own and are written again with their parent.
-    if (rlp.size() < 32) return rlp;
-    ref.hash = crypto::keccak256(rlp);
-    ref.dirty = false;
-    out.emplace_back(ref.hash, std::move(rlp));
+void Trie::Committer::append_reference(rlp::Encoder& e, Ref& ref) {
+  if (ref.empty()) {
+    e.bytes({});
+    return;
   }
-  rlp::Encoder e;
+  if (ref.kind == Ref::Kind::kNode) {
+    if (ref.dirty) {
+      Bytes rlp = encode(*ref.node);
+      // Embedded nodes stay dirty: they have no hash of their own and are written again with their parent.
+      if (rlp.size() < 32) {
+        e.raw(rlp);
+        return;
+      }
+      store(ref, std::move(rlp));
+    } else {
+      keep(*ref.node);
+    }
+  }
   e.bytes(ref.hash);
-  return e.take();
+}
+
+void Trie::Committer::keep(Node& node) {
+  if (node.loaded != Node::kMade) loaded[node.loaded].kept = true;
+  const auto below = [&](Ref& ref) {
+    if (ref.kind == Ref::Kind::kNode && !ref.dirty) keep(*ref.node);
+  };
+  if (node.kind == Node::Kind::kExtension) below(node.next);
+  if (node.kind == Node::Kind::kBranch) std::ranges::for_each(*node.children, below);
+}
+
+Hash32 Trie::commit_to(NewNodes* out) {
+  Committer committer{id_, loaded_, out};
+  if (root_->kind == Ref::Kind::kNode) {
+    if (root_->dirty) {
+      // The root is stored by hash even when it is short.
+      committer.store(*root_, committer.encode(*root_->node));
+    } else {
+      committer.keep(*root_->node);
+    }
+  }
+  if (out != nullptr) {
+    for (Loaded& was : loaded_)
+      if (!was.kept) out->replaced.push_back({std::move(was.place), was.version});
+  }
+  return root_->empty() ? kEmptyTrieRoot : root_->hash;
 }
 
 }  // namespace bonus::chain::state

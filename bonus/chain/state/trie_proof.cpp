@@ -55,9 +55,10 @@ Result<std::vector<Bytes>> Trie::prove(BytesView key) const {
   Walk walk{nibbles};
   Hash32 hash = root_->hash;
   for (;;) {
-    TRY_ASSIGN(const auto rlp, source_->node(hash));
-    TRY_ASSIGN(const auto node, Coder::decode(*rlp));
-    out.push_back(*rlp);
+    const BytesView above = BytesView(nibbles).first(nibbles.size() - walk.path.size());
+    TRY_ASSIGN(const StoredNode stored, source_->node(node_place(id_, above), hash));
+    TRY_ASSIGN(const auto node, Coder::decode(*stored.rlp));
+    out.push_back(*stored.rlp);
     walk.through(node.get());
     if (walk.next == nullptr) return out;
     hash = walk.next->hash;
