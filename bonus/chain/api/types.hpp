@@ -10,6 +10,7 @@
 #include "bonus/base/bytes.hpp"
 #include "bonus/base/time.hpp"
 #include "bonus/base/uint256.hpp"
+#include "bonus/chain/api/constants.hpp"
 #include "bonus/crypto/keys.hpp"
 
 namespace bonus::chain {
@@ -92,8 +93,12 @@ struct Receipt {
   [[nodiscard]] Bytes encode() const;  ///< EIP-2718 consensus form.
 };
 
+/// The number of a header's fields: each of these forks appended some (EIP-1559, 4895, 4844 with 4788, 7685).
+enum class HeaderForm : std::uint8_t { kFrontier = 15, kLondon = 16, kShanghai = 17, kCancun = 20, kPrague = 21 };
+
 /// The Prague header; BonusChain's own values ride in extraData (docs/formats/block.md), so that keccak(rlp(header)) is
-/// the block hash for any Ethereum tool.
+/// the block hash for any Ethereum tool. Headers of Ethereum's other forks (ethereum_block.hpp) have another `form`; on
+/// BonusChain what stands behind `base_fee` is as the defaults say.
 struct Header {
   Hash32 parent_hash;
   Hash32 ommers_hash;   ///< Always keccak(rlp([])).
@@ -106,7 +111,15 @@ struct Header {
   Hash32 prev_randao;       ///< First 32 bytes of the VRF output: the seed of the next height is derived from it.
   std::uint64_t nonce = 0;  ///< Creation round.
   uint256 base_fee;
+  uint256 difficulty;  ///< Before Paris.
+  Hash32 withdrawals_root = kEmptyTrieRoot;
+  std::uint64_t blob_gas_used = 0, excess_blob_gas = 0;
+  Hash32 parent_beacon_root;
+  Hash32 requests_hash = kEmptyRequestsHash;
+  HeaderForm form = HeaderForm::kPrague;  ///< Fields that it does not have are neither written nor hashed.
+  [[nodiscard]] bool has(HeaderForm fields) const { return form >= fields; }
   [[nodiscard]] Bytes encode() const;
+  /// BonusChain's header only: kInvalid when a field that is fixed there has another value.
   [[nodiscard]] static Result<Header> decode(BytesView rlp);
   [[nodiscard]] Hash32 hash() const;
 };
@@ -120,11 +133,20 @@ struct ExtraData {
   [[nodiscard]] static Result<ExtraData> decode(BytesView rlp);
 };
 
+/// EIP-4895: a payment of the beacon chain.
+struct Withdrawal {
+  std::uint64_t index = 0, validator = 0;
+  Address address;
+  std::uint64_t amount_gwei = 0;
+};
+
 struct Block {
   Header header;
   std::vector<TransactionPtr> transactions;
-  Bytes last_commit;                   ///< Encoded consensus::CommitCert of the parent; empty for block 1.
-  [[nodiscard]] Bytes encode() const;  ///< rlp([header, [tx...], last_commit]).
+  std::vector<Header> ommers;           ///< Ethereum before Paris only.
+  std::vector<Withdrawal> withdrawals;  ///< Ethereum from Shanghai on only.
+  Bytes last_commit;                    ///< Encoded consensus::CommitCert of the parent; empty for block 1.
+  [[nodiscard]] Bytes encode() const;   ///< rlp([header, [tx...], last_commit]).
   /// Recovers all senders. kInvalid names the part. At most kMaxBlockBytes.
   [[nodiscard]] static Result<Block> decode(BytesView in);
 };
