@@ -60,7 +60,7 @@ MultiplesTable<F> mapped(const MultiplesTable<F>& table, Affine<F> (*map)(const 
   return out;
 }
 
-Fp12 power_of_x(const Fp12& f) { return f.cyclotomic_power(kX).conjugate(); }
+Fp12 power_of_x(const Fp12& f) { return f.cyclotomic_power_sparse(kX).conjugate(); }
 
 }  // namespace
 

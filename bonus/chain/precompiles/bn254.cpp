@@ -1,6 +1,7 @@
 // Precompiles 0x06, 0x07, 0x08: addition, multiplication and the pairing check on bn254 (EIP-196, EIP-197).
 #include "bonus/chain/precompiles/bn254.hpp"
 
+#include "bonus/base/uint256.hpp"
 #include "bonus/chain/precompiles/internal.hpp"
 
 namespace bonus::chain::precompiles {
@@ -62,12 +63,48 @@ G2 twist_frobenius(const G2& q) {
   return {q.x.conjugate() * powers[2], q.y.conjugate() * powers[3], q.infinity};
 }
 
+Jacobian<Fp2> twist_frobenius(const Jacobian<Fp2>& q) {
+  const auto& powers = Fp12::powers();
+  return {q.x.conjugate() * powers[2], q.y.conjugate() * powers[3], q.z.conjugate()};
+}
+
 bool in_subgroup(const G2& q) {
-  // The p-power map satisfies X^2 - t X + p on the twist. If it acts as multiplication by t - 1 = 6x^2, then
-  // p + 1 - t = r, which is the order of G1 on this curve, annihilates the point.
-  const auto by_x = multiply_sparse(multiply_sparse(Jacobian(q), kX), kX);
-  const auto six = by_x.twice().plus(by_x).twice();
-  return six.same(Jacobian(twist_frobenius(q)));
+  // With the p-power map psi: [x + 1] Q + psi([x] Q) + psi^2([x] Q) = psi^3([2x] Q) (El Housni, Guillevic, Piellard,
+  // eprint 2022/352). psi satisfies X^2 - t X + p, so the equation says that an integer, the norm of that polynomial,
+  // annihilates Q; the greatest common divisor of the norm and of the twist's order is r.
+  const auto by_x = multiply_sparse(Jacobian(q), kX);
+  const auto once = twist_frobenius(by_x);
+  const auto left = by_x.plus(q).plus(once).plus(twist_frobenius(once));
+  return left.same(twist_frobenius(twist_frobenius(once)).twice());
+}
+
+Jacobian<Fp> multiply_g1(const G1& p, const Limbs<4>& scalar) {
+  // Gallant, Lambert, Vanstone, Crypto 2001: (beta x, y) is lambda (x, y), and the lattice of the (a, b) with
+  // a + b lambda = 0 modulo r has the basis (2x + 1, -(6x^2 + 2x)), (6x^2 + 4x + 1, 2x + 1), of determinant r.
+  static constexpr Fp kBeta = Fp::hex("59e26bcea0d48bacd4f263f1acdb5c4f5763473177fffffe");
+  if (p.infinity) return {};
+  const uint256 x = kX;
+  const uint256 small = x + x + 1;
+  const uint256 large = uint256(6) * x * x + x + x;
+  uint256 order;
+  order.limb = kOrder;
+  uint256 k;
+  k.limb = scalar;
+  const uint256 c1 = mul_div(k, small, order);
+  const uint256 c2 = mul_div(k, large, order);
+  // Rounded down, so 0 <= k1 < 2^128 and -2^128 < k2 < 2^64.
+  const uint256 k1 = k - c1 * small - c2 * (large + small);
+  uint256 k2 = c1 * large - c2 * small;
+  const bool negative = k2.limb[3] >> 63 != 0;
+  if (negative) k2 = uint256() - k2;
+
+  const auto tables = tables_of<Fp>(std::span(&p, 1));
+  MultiplesTable<Fp> mapped = tables[0];
+  for (G1& multiple : mapped) multiple.x *= kBeta;
+  MultipleSum<Fp, 2> sum;
+  sum.add(tables[0], {k1.limb[0], k1.limb[1]}, false);
+  sum.add(mapped, {k2.limb[0], k2.limb[1]}, negative);
+  return sum.sum();
 }
 
 const Fp2& Curve::three_twist_b() {
@@ -121,7 +158,7 @@ bool bn254_mul(BytesView input, Bytes& output) {
   if (!p) return false;
   Limbs<4> scalar{};
   for (std::size_t i = 0; i < 32; ++i) scalar[(31 - i) / 8] = scalar[(31 - i) / 8] << 8 | bytes[64 + i];
-  bn254::write_g1(multiply(Jacobian(*p), scalar).affine(), output);
+  bn254::write_g1(bn254::multiply_g1(*p, scalar).affine(), output);
   return true;
 }
 

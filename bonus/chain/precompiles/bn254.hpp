@@ -1,6 +1,7 @@
 // The curve bn254 ("alt_bn128"): EIP-196, EIP-197. y^2 = x^3 + 3; twist of type D, y^2 = x^3 + 3 / (9 + u).
 #pragma once
 
+#include "bonus/chain/precompiles/msm.hpp"
 #include "bonus/chain/precompiles/pairing.hpp"
 
 namespace bonus::chain::precompiles::bn254 {
@@ -28,8 +29,12 @@ inline constexpr Fp kB = Fp::small(3);
 [[nodiscard]] const Fp2& twist_b();  ///< 3 / (9 + u)
 /// The p-power map carried to the twist.
 [[nodiscard]] G2 twist_frobenius(const G2& q);
+[[nodiscard]] Jacobian<Fp2> twist_frobenius(const Jacobian<Fp2>& q);
 /// Is a point of the twist of order kOrder (or infinity)?
 [[nodiscard]] bool in_subgroup(const G2& q);
+
+/// Any 256-bit scalar.
+[[nodiscard]] Jacobian<Fp> multiply_g1(const G1& p, const Limbs<4>& scalar);
 
 /// For pairing.hpp. Loop: 6x + 2.
 struct Curve {

@@ -122,8 +122,7 @@ void to_affine(std::span<const Jacobian<F>> in, std::span<Affine<F>> out) {
 template <std::size_t N>
 class SparseDigits {
  public:
-  static constexpr unsigned kWidth = 5;
-  static constexpr std::size_t kTable = std::size_t{1} << (kWidth - 2);  ///< Odd multiples 1, 3, ..., 15.
+  static constexpr unsigned kWidth = 5;  ///< Digits up to 15.
 
   explicit SparseDigits(Limbs<N> value) {
     Word above = 0;

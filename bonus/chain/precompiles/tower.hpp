@@ -164,12 +164,35 @@ struct Dodecic {
     return {{(a0 - c0.c0).twice() + a0, (b0 - c0.c1).twice() + b0, (d0 - c0.c2).twice() + d0},
             {(e + c1.c0).twice() + e, (a1 + c1.c1).twice() + a1, (b1 + c1.c2).twice() + b1}};
   }
-  /// The power of a small number, for elements of the cyclotomic subgroup.
-  [[nodiscard]] Dodecic cyclotomic_power(Word exponent) const {
+  /// The power of a number with few ones in binary, for elements of the cyclotomic subgroup.
+  [[nodiscard]] Dodecic cyclotomic_power_sparse(Word exponent) const {
     Dodecic out = *this;
     for (unsigned i = 63 - static_cast<unsigned>(__builtin_clzll(exponent)); i-- > 0;) {
       out = out.cyclotomic_squared();
       if ((exponent >> i & 1) != 0) out *= *this;
+    }
+    return out;
+  }
+  /// The same for any number below 2^63: signed digits up to 7, as an inverse is only a conjugate.
+  [[nodiscard]] Dodecic cyclotomic_power(Word exponent) const {
+    std::array<Dodecic, 4> odd{*this};
+    const Dodecic square = cyclotomic_squared();
+    for (std::size_t i = 1; i < odd.size(); ++i) odd[i] = odd[i - 1] * square;
+    std::array<int, 64> digits{};
+    std::size_t size = 0;
+    for (std::size_t i = 0; exponent != 0; ++i, exponent >>= 1) {
+      if ((exponent & 1) == 0) continue;
+      int digit = static_cast<int>(exponent & 15);
+      if (digit > 7) digit -= 16;
+      exponent -= static_cast<Word>(digit);
+      digits[i] = digit;
+      size = i + 1;
+    }
+    Dodecic out = one();
+    for (std::size_t i = size; i-- > 0;) {
+      if (i + 1 < size) out = out.cyclotomic_squared();
+      if (digits[i] > 0) out *= odd[static_cast<std::size_t>(digits[i]) / 2];
+      if (digits[i] < 0) out *= odd[static_cast<std::size_t>(-digits[i]) / 2].conjugate();
     }
     return out;
   }
