@@ -47,14 +47,19 @@ class Memory {
 /// No frame can pay for more: 2^32 bytes cost more than 2^45 gas.
 inline constexpr std::uint64_t kMemoryLimit = std::uint64_t{1} << 32;
 
+class Machine;
+
 struct Frame {
-  alignas(32) uint256 stack[kStackLimit + 1];  ///< One more: superinstructions may write before they drop.
+  Machine* machine = nullptr;
+  const Threaded* threaded = nullptr;
   const Message* message = nullptr;
   const Program* program = nullptr;
   std::int64_t gas = 0;
   Memory memory;
   Bytes return_data;
   std::size_t output_offset = 0, output_size = 0;  ///< In memory, after RETURN or REVERT.
+  /// The fast interpreter leaves [0] unused, so that an empty stack has a top too.
+  alignas(32) uint256 stack[kStackLimit + 2];
 
   void reset(const Message& of, const Program& code) {
     message = &of;

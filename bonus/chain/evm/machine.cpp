@@ -263,7 +263,8 @@ std::int64_t Machine::deposit_code(const Message& message, Outcome& outcome) {
 Outcome Machine::run_code(const Message& message, const Program& program) {
   Frame& f = frame(message.depth);
   f.reset(message, program);
-  const Status status = run_reference(*this, f);
+  const bool slow = options_.reference || options_.tracer != nullptr;
+  const Status status = slow ? run_reference(*this, f) : run_threaded(*this, f);
   if (status != Status::kSuccess && status != Status::kRevert) return {status, 0, {}};
   return {status, f.gas, f.memory.view(f.output_offset, f.output_size)};
 }

@@ -11,10 +11,11 @@
 #include "bonus/base/bytes.hpp"
 #include "bonus/base/uint256.hpp"
 #include "bonus/chain/api/revision.hpp"
+#include "bonus/chain/evm/threaded.hpp"
 
 namespace bonus::chain::evm {
 
-/// Immutable and thread-safe.
+/// Immutable and thread-safe; the threaded form is made once, when it is first asked for.
 class Program {
  public:
   Program(std::shared_ptr<const Bytes> code, Revision revision);
@@ -24,11 +25,17 @@ class Program {
   [[nodiscard]] bool is_jumpdest(std::uint64_t pc) const {
     return pc < code_->size() && (jumpdests_[pc >> 6] >> (pc & 63) & 1) != 0;
   }
+  [[nodiscard]] const Threaded& threaded() const {
+    std::call_once(once_, [&] { threaded_ = Threaded::build(*code_, revision_); });
+    return threaded_;
+  }
 
  private:
   std::shared_ptr<const Bytes> code_;  // Shared with the state's caches.
   Revision revision_;
   std::vector<std::uint64_t> jumpdests_;
+  mutable std::once_flag once_;
+  mutable Threaded threaded_;
 };
 
 /// Programs by code hash. Thread-safe. Bounded in bytes of code; the least recently made go first.

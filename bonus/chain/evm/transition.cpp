@@ -94,7 +94,7 @@ void warm_up(Machine& machine, const SenderTransaction& item) {
 Message message_of(Machine& machine, const SenderTransaction& item, std::uint64_t gas) {
   const Transaction& tx = item.tx;
   Message m;
-  m.gas = static_cast<std::int64_t>(std::min<std::uint64_t>(gas, INT64_MAX / 2));
+  m.gas = static_cast<std::int64_t>(std::min<std::uint64_t>(gas, INT64_MAX));
   m.sender = item.sender;
   m.value = tx.value;
   m.input = tx.data;
@@ -160,14 +160,17 @@ Result<TransactionOutcome> transact(Machine& machine, const SenderTransaction& i
     if (const auto target = delegation_target(*journal.code(*tx.to))) (void)journal.warm(*target);
   }
 
-  const Message message = message_of(machine, item, tx.gas_limit - intrinsic_gas(tx, revision));
+  const std::uint64_t gas = tx.gas_limit - intrinsic_gas(tx, revision);
+  const Message message = message_of(machine, item, gas);
   const Outcome result = machine.run(message);
 
   TransactionOutcome out;
   out.status = result.status;
   out.output.assign(result.output.begin(), result.output.end());
   if (!tx.to && result.status == Status::kSuccess) out.created = message.recipient;
-  out.gas_spent = tx.gas_limit - static_cast<std::uint64_t>(result.gas_left);
+  // Code sees 63 bits of gas at most; what is above them cannot be used.
+  const std::uint64_t unseen = gas - static_cast<std::uint64_t>(message.gas);
+  out.gas_spent = tx.gas_limit - unseen - static_cast<std::uint64_t>(result.gas_left);
   const auto refund = static_cast<std::uint64_t>(std::max<std::int64_t>(journal.refund(), 0));
   const std::uint64_t quotient = revision >= Revision::kLondon ? 5 : 2;  // EIP-3529
   out.gas_used = std::max(out.gas_spent - std::min(refund, out.gas_spent / quotient), floor_gas(tx, revision));
