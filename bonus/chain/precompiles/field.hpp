@@ -7,8 +7,10 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include "bonus/base/bytes.hpp"
+#include "bonus/chain/precompiles/field_adx.hpp"
 
 namespace bonus::chain::precompiles {
 
@@ -170,6 +172,17 @@ class PrimeField {
     return PrimeField(out);
   }
   friend constexpr PrimeField operator*(const PrimeField& a, const PrimeField& b) {
+#if defined(__x86_64__)
+    if (!std::is_constant_evaluated() && adx::kAvailable) {
+      PrimeField out;
+      kMultiplyReduced(out.v_.data(), a.v_.data(), b.v_.data(), kModulus.data(), kNegativeInverse);
+      return out;
+    }
+#endif
+    return portable_product(a, b);
+  }
+  /// The same in C++ alone.
+  [[nodiscard]] static constexpr PrimeField portable_product(const PrimeField& a, const PrimeField& b) {
     Raw t{};
 #pragma unroll
     for (std::size_t i = 0; i < kLimbs; ++i) {
@@ -237,6 +250,16 @@ class PrimeField {
   }
   [[nodiscard]] constexpr const Raw& montgomery() const { return v_; }
   [[nodiscard]] static constexpr Double multiply(const Raw& a, const Raw& b) {
+#if defined(__x86_64__)
+    if (!std::is_constant_evaluated() && adx::kAvailable) {
+      Double out;
+      kMultiply(out.data(), a.data(), b.data());
+      return out;
+    }
+#endif
+    return portable_multiply(a, b);
+  }
+  [[nodiscard]] static constexpr Double portable_multiply(const Raw& a, const Raw& b) {
     Double out{};
 #pragma unroll
     for (std::size_t i = 0; i < kLimbs; ++i) add_product(out.data() + i, a, b[i]);
@@ -253,6 +276,16 @@ class PrimeField {
   }
   /// Montgomery's reduction of a value below modulus * 2^(64 N).
   [[nodiscard]] static constexpr PrimeField reduce(const Double& in) {
+#if defined(__x86_64__)
+    if (!std::is_constant_evaluated() && adx::kAvailable) {
+      PrimeField out;
+      kReduce(out.v_.data(), in.data(), kModulus.data(), kNegativeInverse);
+      return out;
+    }
+#endif
+    return portable_reduce(in);
+  }
+  [[nodiscard]] static constexpr PrimeField portable_reduce(const Double& in) {
     // What the steps add stays apart from the upper half, so that each step's carry ends one word above its row.
     Double t{};
 #pragma unroll
@@ -264,7 +297,27 @@ class PrimeField {
     return PrimeField(reduce_once(out, kModulus));
   }
 
+#if defined(__x86_64__)
+  static_assert(kLimbs == 4 || kLimbs == 6, "lengths that field_adx.hpp has");
+  /// (a0 + a1 u) (b0 + b1 u) with u^2 = -1, where adx::kAvailable. Two elements each, one behind the other.
+  static void multiply_pairs(PrimeField* out, const PrimeField* a, const PrimeField* b) {
+    kMultiplyPairs(words(out), words(a), words(b), kModulus.data(), kNegativeInverse);
+  }
+  static void square_pair(PrimeField* out, const PrimeField* a) {
+    kSquarePair(words(out), words(a), kModulus.data(), kNegativeInverse);
+  }
+#endif
+
  private:
+#if defined(__x86_64__)
+  static constexpr auto kMultiplyReduced = kLimbs == 4 ? adx::multiply_reduced4 : adx::multiply_reduced6;
+  static constexpr auto kMultiply = kLimbs == 4 ? adx::multiply4 : adx::multiply6;
+  static constexpr auto kReduce = kLimbs == 4 ? adx::reduce4 : adx::reduce6;
+  static constexpr auto kMultiplyPairs = kLimbs == 4 ? adx::multiply_pairs4 : adx::multiply_pairs6;
+  static constexpr auto kSquarePair = kLimbs == 4 ? adx::square_pair4 : adx::square_pair6;
+  static Word* words(PrimeField* from) { return reinterpret_cast<Word*>(from); }
+  static const Word* words(const PrimeField* from) { return reinterpret_cast<const Word*>(from); }
+#endif
   explicit constexpr PrimeField(const Raw& montgomery_form) : v_(montgomery_form) {}
 
   [[nodiscard]] static constexpr Raw upper(const Double& value) {

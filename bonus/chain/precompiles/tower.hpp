@@ -24,6 +24,14 @@ struct Quadratic {
   friend constexpr Quadratic operator-(const Quadratic& a, const Quadratic& b) { return {a.c0 - b.c0, a.c1 - b.c1}; }
   constexpr Quadratic operator-() const { return {-c0, -c1}; }
   friend constexpr Quadratic operator*(const Quadratic& a, const Quadratic& b) {
+#if defined(__x86_64__)
+    if (!std::is_constant_evaluated() && adx::kAvailable) {
+      static_assert(sizeof(Quadratic) == 2 * sizeof(Fq));
+      Quadratic out;
+      Fq::multiply_pairs(reinterpret_cast<Fq*>(&out), reinterpret_cast<const Fq*>(&a), reinterpret_cast<const Fq*>(&b));
+      return out;
+    }
+#endif
     // Karatsuba on unreduced products: three products, two reductions.
     auto real = Fq::multiply(a.c0.montgomery(), b.c0.montgomery());
     const auto other = Fq::multiply(a.c1.montgomery(), b.c1.montgomery());
@@ -38,7 +46,16 @@ struct Quadratic {
   constexpr Quadratic& operator*=(const Quadratic& b) { return *this = *this * b; }
   [[nodiscard]] constexpr Quadratic twice() const { return {c0.twice(), c1.twice()}; }
   [[nodiscard]] constexpr Quadratic half() const { return {c0.half(), c1.half()}; }
-  [[nodiscard]] constexpr Quadratic squared() const { return {(c0 + c1) * (c0 - c1), (c0 * c1).twice()}; }
+  [[nodiscard]] constexpr Quadratic squared() const {
+#if defined(__x86_64__)
+    if (!std::is_constant_evaluated() && adx::kAvailable) {
+      Quadratic out;
+      Fq::square_pair(reinterpret_cast<Fq*>(&out), reinterpret_cast<const Fq*>(this));
+      return out;
+    }
+#endif
+    return {(c0 + c1) * (c0 - c1), (c0 * c1).twice()};
+  }
   [[nodiscard]] constexpr Quadratic conjugate() const { return {c0, -c1}; }
   [[nodiscard]] constexpr Fq norm() const { return c0.squared() + c1.squared(); }
   [[nodiscard]] Quadratic inverse() const {
