@@ -8,6 +8,10 @@
 #include "bonus/chain/rpc/subscriber.hpp"
 #include "bonus/runtime/clock.hpp"
 
+namespace bonus::chain::evm {
+class ProgramCache;
+}
+
 namespace bonus::chain::rpc {
 
 class FilterSet;
@@ -24,9 +28,10 @@ struct Context {
   const LedgerReader& ledger;
   Mempool& mempool;
   const RpcOptions& options;
-  Deadline deadline{};               ///< Work that takes long asks in_time() now and then.
-  FilterSet* filters = nullptr;      ///< Null: this service keeps no filters.
-  Subscriber* subscriber = nullptr;  ///< The WebSocket connection that asks; null over HTTP.
+  Deadline deadline{};                    ///< Work that takes long asks in_time() now and then.
+  FilterSet* filters = nullptr;           ///< Null: this service keeps no filters.
+  Subscriber* subscriber = nullptr;       ///< The WebSocket connection that asks; null over HTTP.
+  evm::ProgramCache* programs = nullptr;  ///< Programs of contracts that were called; null: none are kept.
 
   /// -32002 "request timed out" when the deadline has passed.
   [[nodiscard]] Reply<std::monostate> in_time() const;
@@ -52,6 +57,11 @@ struct NamedMethod {
 [[nodiscard]] std::span<const NamedMethod> subscription_methods();
 [[nodiscard]] std::span<const NamedMethod> state_methods();
 [[nodiscard]] std::span<const NamedMethod> call_methods();
+[[nodiscard]] std::span<const NamedMethod> estimate_methods();
+[[nodiscard]] std::span<const NamedMethod> proof_methods();
+[[nodiscard]] std::span<const NamedMethod> access_list_methods();
+[[nodiscard]] std::span<const NamedMethod> simulate_methods();
+[[nodiscard]] std::span<const NamedMethod> trace_methods();
 [[nodiscard]] std::span<const NamedMethod> fee_methods();
 
 }  // namespace bonus::chain::rpc

@@ -3,9 +3,9 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include "bonus/chain/api/constants.hpp"
 #include "bonus/chain/rpc/encode.hpp"
 #include "bonus/chain/rpc/methods.hpp"
+#include "bonus/chain/rpc/storage_key.hpp"
 #include "bonus/crypto/hash.hpp"
 
 namespace bonus::chain::rpc {
@@ -55,9 +55,16 @@ JsonReply get_balance(const Context& context, const Params& params) {
 
 JsonReply get_code(const Context& context, const Params& params) {
   TRY(params.at_most(2));
-  TRY_ASSIGN(const auto account, account_at(context, params, 1));
+  TRY_ASSIGN(const auto address, params.address(0));
+  TRY_ASSIGN(const auto id, params.block_or_latest(1));
+  TRY_ASSIGN(const auto number, context.number_of(id));
+  const auto account = context.ledger.account(address, number);
+  if (!account) return failure(account.error());
   // Native contracts show one INVALID instruction, so that tools which look for code find a contract.
-  return json::value(account.code_hash == system_code_hash() ? to_hex0x(kSystemCode) : "0x");
+  if (account->code_hash == system_code_hash()) return json::value(to_hex0x(kSystemCode));
+  const auto code = context.ledger.code(address, number);
+  if (!code) return failure(code.error());
+  return json::value(to_hex0x(**code));
 }
 
 JsonReply get_transaction_count(const Context& context, const Params& params) {
@@ -71,23 +78,13 @@ JsonReply get_transaction_count(const Context& context, const Params& params) {
   return json::value(quantity(account.nonce));
 }
 
-Result<uint256> read_slot(const json::value& value) {
-  // Both QUANTITY and DATA are seen in the wild, so leading zeros and odd lengths are accepted here, as geth does.
-  const auto* text = value.if_string();
-  if (text == nullptr) return fail(ErrorCode::kInvalid, "non-string, expected a hex string");
-  const std::string_view view(text->data(), text->size());
-  if (!view.starts_with("0x")) return fail(ErrorCode::kInvalid, "hex string without 0x prefix");
-  if (view.size() > 66) return fail(ErrorCode::kInvalid, "storage key too long (want at most 32 bytes)");
-  return uint256::parse(view);
-}
-
 JsonReply get_storage_at(const Context& context, const Params& params) {
   TRY(params.at_most(3));
   TRY_ASSIGN(const auto address, params.address(0));
-  TRY_ASSIGN(const auto slot, params.read(1, &read_slot));
+  TRY_ASSIGN(const auto key, read_storage_key(params, 1));
   TRY_ASSIGN(const auto id, params.block_or_latest(2));
   TRY_ASSIGN(const auto number, context.number_of(id));
-  const auto value = context.ledger.storage(address, slot, number);
+  const auto value = context.ledger.storage(address, key.slot, number);
   if (!value) return failure(value.error());
   return json::value(to_hex0x(value->to_be()));
 }

@@ -9,7 +9,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxFilterAddresses = 1000;
-constexpr std::size_t kMaxAccessEntries = 1000;
 constexpr std::size_t kMaxTopicPositions = 4;
 constexpr std::size_t kMaxTopicsPerPosition = 1000;
 
@@ -27,72 +26,6 @@ Result<std::string_view> hex_digits(const json::value& value) {
 bool is_hex(std::string_view text) {
   return std::ranges::all_of(
       text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
-}
-
-/// Reads `object[name]` unless it is missing or null.
-template <class T>
-Result<std::optional<T>> member(const json::object& object, std::string_view name,
-                                Result<T> (*reader)(const json::value&)) {
-  const auto* value = object.if_contains(name);
-  if (value == nullptr || value->is_null()) return std::optional<T>();
-  auto out = reader(*value);
-  if (!out) return fail(std::move(out).error().wrap(name));
-  return std::optional<T>(*std::move(out));
-}
-
-Result<std::vector<Transaction::AccessEntry>> access_list_of(const json::value& value) {
-  const auto* list = value.if_array();
-  if (list == nullptr || list->size() > kMaxAccessEntries) return bad("must be a list of at most 1000 entries");
-  std::vector<Transaction::AccessEntry> out;
-  for (const auto& item : *list) {
-    const auto* object = item.if_object();
-    const auto* address = object != nullptr ? object->if_contains("address") : nullptr;
-    if (address == nullptr) return bad("an entry needs an address");
-    auto& entry = out.emplace_back();
-    TRY_ASSIGN(entry.address, read_fixed<Address>(*address));
-    const auto* keys = object->if_contains("storageKeys");
-    if (keys == nullptr || keys->is_null()) continue;
-    if (!keys->is_array() || keys->get_array().size() > kMaxAccessEntries)
-      return bad("storageKeys must be a short list");
-    for (const auto& key : keys->get_array()) {
-      TRY_ASSIGN(const auto hash, read_fixed<Hash32>(key));
-      entry.keys.push_back(hash);
-    }
-  }
-  return out;
-}
-
-Result<CallArguments> call_of(const json::object& object, std::uint64_t max_gas) {
-  CallArguments out;
-  TRY_ASSIGN(const auto from, member(object, "from", &read_fixed<Address>));
-  TRY_ASSIGN(out.request.to, member(object, "to", &read_fixed<Address>));
-  TRY_ASSIGN(const auto gas, member(object, "gas", &read_quantity64));
-  TRY_ASSIGN(const auto value, member(object, "value", &read_quantity));
-  TRY_ASSIGN(auto data, member(object, "data", &read_data));
-  TRY_ASSIGN(auto input, member(object, "input", &read_data));
-  TRY_ASSIGN(const auto price, member(object, "gasPrice", &read_quantity));
-  TRY_ASSIGN(const auto max_fee, member(object, "maxFeePerGas", &read_quantity));
-  TRY_ASSIGN(const auto tip, member(object, "maxPriorityFeePerGas", &read_quantity));
-  TRY_ASSIGN(auto access_list, member(object, "accessList", &access_list_of));
-  if (access_list) out.access_list = std::move(*access_list);
-  if (price && (max_fee || tip)) return bad("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified");
-  if (max_fee && tip && *max_fee < *tip)
-    return bad(
-        fmt::format("maxFeePerGas ({}) < maxPriorityFeePerGas ({})", max_fee->to_quantity(), tip->to_quantity()));
-  if (data && input && *data != *input) {
-    return bad("both \"data\" and \"input\" are set and not equal. Please use \"input\" to pass transaction call data");
-  }
-  out.request.from = from.value_or(Address());
-  out.request.value = value.value_or(uint256());
-  if (input)
-    out.request.data = std::move(*input);
-  else if (data)
-    out.request.data = std::move(*data);
-  out.has_gas = gas.has_value();
-  out.request.gas = std::min(gas.value_or(max_gas), max_gas);
-  const auto cap = price ? price : max_fee;
-  if (cap && !cap->is_zero()) out.fee_cap = cap;
-  return out;
 }
 
 template <class T>
@@ -226,15 +159,6 @@ Reply<bool> Params::boolean_or_false(std::size_t index) const {
   if (value == nullptr) return false;
   if (!value->is_bool()) return invalid(index, "expected true or false");
   return value->get_bool();
-}
-
-Reply<CallArguments> read_call(const Params& params, std::size_t index, std::uint64_t max_gas) {
-  TRY_ASSIGN(const auto* value, params.required(index));
-  const auto* object = value->if_object();
-  if (object == nullptr) return Params::invalid(index, "a transaction object is expected");
-  auto out = call_of(*object, max_gas);
-  if (!out) return Params::invalid(index, out.error().message);
-  return *std::move(out);
 }
 
 Reply<LogQuery> read_log_query(const Params& params, std::size_t index) {

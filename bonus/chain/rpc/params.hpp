@@ -4,6 +4,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <optional>
 #include <variant>
 
 #include "bonus/base/bytes.hpp"
@@ -27,6 +28,16 @@ template <class Fixed>
     return fail(ErrorCode::kInvalid, "hex string has length " + std::to_string(data.size() * 2) + ", want " +
                                          std::to_string(Fixed::kSize * 2));
   return Fixed::from(data);
+}
+/// Reads `object[name]` unless it is missing or null.
+template <class T>
+[[nodiscard]] Result<std::optional<T>> member(const boost::json::object& object, std::string_view name,
+                                              Result<T> (*reader)(const boost::json::value&)) {
+  const auto* value = object.if_contains(name);
+  if (value == nullptr || value->is_null()) return std::optional<T>();
+  auto out = reader(*value);
+  if (!out) return fail(std::move(out).error().wrap(name));
+  return std::optional<T>(*std::move(out));
 }
 /// A tag, a number, or an object of EIP-1898.
 [[nodiscard]] Result<BlockId> read_block_id(const boost::json::value& value);
@@ -60,15 +71,6 @@ class Params {
  private:
   const boost::json::array& items_;
 };
-
-/// The transaction object of eth_call and eth_estimateGas.
-struct CallArguments {
-  CallRequest request;
-  bool has_gas = false;
-  std::optional<uint256> fee_cap;                     ///< Wei per gas the caller is ready to pay.
-  std::vector<Transaction::AccessEntry> access_list;  ///< Costs intrinsic gas (EIP-2930).
-};
-[[nodiscard]] Reply<CallArguments> read_call(const Params& params, std::size_t index, std::uint64_t max_gas);
 
 struct LogQuery {
   std::optional<Hash32> block_hash;

@@ -98,9 +98,9 @@ std::string RpcService::dispatch(std::string_view text, Instant arrived, Subscri
   boost::system::error_code error;
   const auto parsed = json::parse(text, error);
   if (error) return error_text(nullptr, {kParseError, "parse error: " + error.message(), {}});
-  const Context context{impl_->ledger,   impl_->mempool,
-                        options,         Deadline{&impl_->clock, arrived + options.request_timeout},
-                        &impl_->filters, subscriber};
+  const Context context{
+      impl_->ledger,   impl_->mempool, options,         Deadline{&impl_->clock, arrived + options.request_timeout},
+      &impl_->filters, subscriber,     &impl_->programs};
   const auto one_answer = [&](const json::value& call) { return answer(context, impl_->metrics, impl_->clock, call); };
   const auto* batch = parsed.if_array();
   if (batch == nullptr) return one_answer(parsed);

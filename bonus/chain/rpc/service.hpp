@@ -1,6 +1,7 @@
 // What a service consists of. Internal to this folder.
 #pragma once
 
+#include "bonus/chain/evm/program.hpp"
 #include "bonus/chain/rpc/feed.hpp"
 #include "bonus/chain/rpc/filters.hpp"
 #include "bonus/chain/rpc/rpc.hpp"
@@ -26,6 +27,7 @@ struct RpcService::Impl {
   RpcMetrics metrics;
   Feed feed;
   FilterSet filters;
+  evm::ProgramCache programs;
   Budget queued;  ///< Bytes that wait for all WebSockets.
   std::atomic<std::size_t> websockets{0};
 };
