@@ -31,17 +31,20 @@ inline constexpr std::int64_t kCallStipend = 2300;
   std::memcpy(&low, address.bytes.data() + 12, 8);
   return {0, __builtin_bswap32(high), __builtin_bswap64(middle), __builtin_bswap64(low)};
 }
-/// 32 big-endian bytes.
+/// 32 big-endian bytes. Limb by limb: a vector load of what was just stored in limbs would stall.
 [[nodiscard]] inline uint256 load_word(const std::uint8_t* in) {
-  std::uint64_t limb[4];
-  std::memcpy(limb, in, 32);
-  return {__builtin_bswap64(limb[0]), __builtin_bswap64(limb[1]), __builtin_bswap64(limb[2]),
-          __builtin_bswap64(limb[3])};
+  const auto limb = [&](std::size_t at) {
+    std::uint64_t out = 0;
+    std::memcpy(&out, in + at, sizeof out);
+    return __builtin_bswap64(out);
+  };
+  return {limb(0), limb(8), limb(16), limb(24)};
 }
 inline void store_word(std::uint8_t* out, const uint256& word) {
-  const std::uint64_t limb[4] = {__builtin_bswap64(word.limb[3]), __builtin_bswap64(word.limb[2]),
-                                 __builtin_bswap64(word.limb[1]), __builtin_bswap64(word.limb[0])};
-  std::memcpy(out, limb, 32);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const std::uint64_t limb = __builtin_bswap64(word.limb[3 - i]);
+    std::memcpy(out + 8 * i, &limb, sizeof limb);
+  }
 }
 [[nodiscard]] constexpr std::int64_t words_of(std::uint64_t bytes) {
   return static_cast<std::int64_t>((bytes + 31) / 32);

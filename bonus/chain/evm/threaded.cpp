@@ -56,6 +56,7 @@ class Translator {
   void begin_block() {
     block_ = out_.code.size();
     out_.code.push_back({fused_handlers().block, {}});
+    began_ = true;
     gas_ = 0;
     height_ = need_ = grow_ = 0;
   }
@@ -120,11 +121,7 @@ class Translator {
       out_.code.push_back({undefined_handler(), {}});
       return close_block();
     }
-    if (op == OP_JUMPDEST) {
-      if (out_.code.size() != block_ + 1 || gas_ != 0) close_block();
-      out_.targets[pc_] = static_cast<std::int32_t>(block_);
-      return take();
-    }
+    if (op == OP_JUMPDEST) return jumpdests();
     if (op >= OP_PUSH0 && op <= OP_PUSH32) return push();
     if (op >= OP_DUP1 && op <= OP_DUP16) return dup(op);
     if (op >= OP_SWAP1 && op <= OP_SWAP16) return swap(op);
@@ -137,6 +134,23 @@ class Translator {
     take();
     emit(op);
     if (ends_block(op)) close_block();
+  }
+  void jumpdests() {
+    std::size_t last = pc_;
+    while (at(last + 1) == OP_JUMPDEST) ++last;
+    if (last != pc_) end_block();
+    for (; pc_ < last; ++pc_) {
+      out_.targets[pc_] = static_cast<std::int32_t>(out_.code.size());
+      emit(fused_handlers().jumpdest_run, last - pc_);
+      began_ = false;
+    }
+    if (!began_) {
+      begin_block();
+    } else if (out_.code.size() != block_ + 1 || gas_ != 0) {
+      close_block();
+    }
+    out_.targets[pc_] = static_cast<std::int32_t>(block_);
+    take();
   }
   static bool ends_block(std::uint8_t op) {
     switch (op) {
@@ -304,6 +318,7 @@ class Translator {
   Threaded out_;
   std::size_t pc_ = 0;
   std::size_t block_ = 0;
+  bool began_ = false;  ///< A block is open.
   std::uint32_t gas_ = 0;
   int height_ = 0, need_ = 0, grow_ = 0;
   std::vector<std::pair<std::size_t, std::size_t>> words_;

@@ -46,7 +46,8 @@ struct BranchHandlers {
 void set_stack_handlers(std::array<Handler, 256>& table);
 
 struct FusedHandlers {
-  Handler block = nullptr;  ///< Begins a basic block.
+  Handler block = nullptr;         ///< Begins a basic block.
+  Handler jumpdest_run = nullptr;  ///< Value: JUMPDESTs that follow.
   Handler push_small = nullptr, push_word = nullptr;
   Handler push_two = nullptr;  ///< Two pushes of at most 32 bits: value is second << 32 | first.
   Handler jump = nullptr;      ///< PUSH, JUMP.

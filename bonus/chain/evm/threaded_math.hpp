@@ -70,9 +70,14 @@ struct Smod {
 struct SignExtend {
   static uint256 of(const uint256& index, const uint256& v) {
     if (!index.fits_u64() || index.limb[0] >= 31) return v;
-    const std::uint64_t up = 248 - 8 * index.limb[0];
-    const uint256 high = shift_left(v, up);
-    return shift_right(high, up, sign_fill(high));
+    const unsigned word = static_cast<unsigned>(index.limb[0] / 8);
+    const unsigned up = static_cast<unsigned>(56 - 8 * (index.limb[0] % 8));
+    const std::int64_t extended = static_cast<std::int64_t>(v.limb[word] << up) >> up;
+    const auto fill = static_cast<std::uint64_t>(extended >> 63);
+    uint256 out;
+    for (unsigned i = 0; i < 4; ++i)
+      out.limb[i] = i < word ? v.limb[i] : i == word ? static_cast<std::uint64_t>(extended) : fill;
+    return out;
   }
 };
 struct Lt {

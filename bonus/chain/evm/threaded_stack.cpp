@@ -126,6 +126,14 @@ BONUS_HANDLER(begin_block) {
     return finish(frame, gas, height < block.need ? Status::kStackUnderflow : Status::kStackOverflow);
   BONUS_NEXT;
 }
+/// Several JUMPDESTs in a row: all but the last at once.
+BONUS_HANDLER(jumpdest_run) {
+  const std::uint64_t count = ip->value;
+  gas -= static_cast<std::int64_t>(count);
+  if (gas < 0) [[unlikely]]
+    return finish(frame, gas, Status::kOutOfGas);
+  BONUS_GO(ip + count);
+}
 BONUS_HANDLER(push_small) {
   *++sp = uint256(ip->value);
   BONUS_NEXT;
@@ -140,37 +148,43 @@ BONUS_HANDLER(push_two) {
   sp += 2;
   BONUS_NEXT;
 }
+/// Limb by limb. Results are stored in limbs, and a vector load of such a value would wait until the stores are done.
+inline uint256 read(const uint256* from) {
+  uint256 out = *from;
+  for (std::uint64_t& limb : out.limb) asm("" : "+r"(limb));
+  return out;
+}
 template <int kN>
 BONUS_HANDLER(dup_n) {
-  sp[1] = sp[1 - kN];
+  sp[1] = read(sp + 1 - kN);
   ++sp;
   BONUS_NEXT;
 }
 template <int kN>
 BONUS_HANDLER(swap_n) {
-  const uint256 top = sp[0];
-  sp[0] = sp[-kN];
+  const uint256 top = read(sp);
+  sp[0] = read(sp - kN);
   sp[-kN] = top;
   BONUS_NEXT;
 }
 BONUS_HANDLER(dup_two) {
-  sp[1] = *(sp + 1 - (ip->value & UINT32_MAX));
-  sp[2] = *(sp + 2 - (ip->value >> 32));
+  sp[1] = read(sp + 1 - (ip->value & UINT32_MAX));
+  sp[2] = read(sp + 2 - (ip->value >> 32));
   sp += 2;
   BONUS_NEXT;
 }
 BONUS_HANDLER(swap_two) {
   uint256* const first = sp - (ip->value & UINT32_MAX);
   uint256* const second = sp - (ip->value >> 32);
-  const uint256 top = sp[0];
-  const uint256 middle = *first;
+  const uint256 top = read(sp);
+  const uint256 middle = read(first);
   *first = top;
-  sp[0] = *second;
+  sp[0] = read(second);
   *second = middle;
   BONUS_NEXT;
 }
 BONUS_HANDLER(swap_pop) {
-  *(sp - ip->value) = sp[0];
+  *(sp - ip->value) = read(sp);
   --sp;
   BONUS_NEXT;
 }
@@ -318,9 +332,22 @@ const BranchHandlers& branch_handlers(std::uint8_t op) {
 }
 
 const FusedHandlers& fused_handlers() {
-  static constexpr FusedHandlers kFused{begin_block,    push_small, push_word, push_two, jump_static,
-                                        jump_static_if, load_at,    store_at,  dup_load, swap_pop,
-                                        pop_many,       dup_two,    swap_two};
+  static constexpr FusedHandlers kFused{
+      .block = begin_block,
+      .jumpdest_run = jumpdest_run,
+      .push_small = push_small,
+      .push_word = push_word,
+      .push_two = push_two,
+      .jump = jump_static,
+      .jump_if = jump_static_if,
+      .load_at = load_at,
+      .store_at = store_at,
+      .dup_load = dup_load,
+      .swap_pop = swap_pop,
+      .pop_many = pop_many,
+      .dup_two = dup_two,
+      .swap_two = swap_two,
+  };
   return kFused;
 }
 
