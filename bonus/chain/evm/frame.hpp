@@ -59,7 +59,8 @@ struct Frame {
   Bytes return_data;
   std::size_t output_offset = 0, output_size = 0;  ///< In memory, after RETURN or REVERT.
   /// The fast interpreter leaves [0] unused, so that an empty stack has a top too.
-  alignas(32) uint256 stack[kStackLimit + 2];
+  [[nodiscard]] uint256* stack() { return reinterpret_cast<uint256*>(stack_); }
+  [[nodiscard]] const uint256* stack() const { return reinterpret_cast<const uint256*>(stack_); }
 
   void reset(const Message& of, const Program& code) {
     message = &of;
@@ -69,6 +70,10 @@ struct Frame {
     return_data.clear();
     output_offset = output_size = 0;
   }
+
+ private:
+  /// Words whose content is not defined before they are pushed: a new frame need not clear 32 KiB.
+  alignas(32) std::byte stack_[(kStackLimit + 2) * sizeof(uint256)];
 };
 
 }  // namespace bonus::chain::evm

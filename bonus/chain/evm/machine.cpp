@@ -136,7 +136,7 @@ Hash32 Machine::block_hash(const uint256& number) const {
 
 Frame& Machine::frame(std::uint32_t depth) {
   auto& frames = pools_->frames;
-  while (frames.size() <= depth) frames.push_back(std::make_unique<Frame>());
+  while (frames.size() <= depth) frames.push_back(std::make_unique_for_overwrite<Frame>());
   return *frames[depth];
 }
 

@@ -37,13 +37,13 @@ class Reference {
   }
 
  private:
-  [[nodiscard]] const uint256& peek(std::size_t depth) const { return frame_.stack[height_ - 1 - depth]; }
-  [[nodiscard]] const uint256* top() const { return frame_.stack + height_ - 1; }
+  [[nodiscard]] const uint256& peek(std::size_t depth) const { return frame_.stack()[height_ - 1 - depth]; }
+  [[nodiscard]] const uint256* top() const { return frame_.stack() + height_ - 1; }
   void replace(std::size_t drop, const uint256& value) {
     height_ -= drop;
-    frame_.stack[height_++] = value;
+    frame_.stack()[height_++] = value;
   }
-  void push(const uint256& value) { frame_.stack[height_++] = value; }
+  void push(const uint256& value) { frame_.stack()[height_++] = value; }
 
   [[nodiscard]] Status check(std::uint8_t op) const {
     if (machine_.costs()[op] == kUndefined)
@@ -142,7 +142,7 @@ class Reference {
     step.gas = gas;
     step.gas_cost = gas - frame_.gas;
     step.refund = machine_.journal().refund();
-    step.stack = {frame_.stack, height_};
+    step.stack = {frame_.stack(), height_};
     step.memory = frame_.memory.view(0, memory);
     step.return_data = frame_.return_data;
     step.message = &message_;
@@ -163,7 +163,7 @@ class Reference {
     if (op >= OP_DUP1 && op <= OP_DUP16) {
       push(uint256(peek(op - OP_DUP1)));
     } else if (op >= OP_SWAP1 && op <= OP_SWAP16) {
-      std::swap(frame_.stack[height_ - 1], frame_.stack[height_ - 2 - (op - OP_SWAP1)]);
+      std::swap(frame_.stack()[height_ - 1], frame_.stack()[height_ - 2 - (op - OP_SWAP1)]);
     } else if (op >= OP_LOG0 && op <= OP_LOG4) {
       finish_log(machine_, frame_, op - OP_LOG0, top());
       height_ -= 2u + (op - OP_LOG0);

@@ -398,7 +398,7 @@ Status run_threaded(Machine& machine, Frame& frame) {
   frame.threaded = &frame.program->threaded();
   const Instruction* const first = frame.threaded->code.data();
   // stack[0] stays unused: an empty stack has its top there.
-  return first->run(first, frame.stack, frame.gas, &frame);
+  return first->run(first, frame.stack(), frame.gas, &frame);
 }
 
 }  // namespace bonus::chain::evm

@@ -121,7 +121,7 @@ BONUS_HANDLER(begin_block) {
   gas -= block.gas;
   if (gas < 0) [[unlikely]]
     return finish(frame, gas, Status::kOutOfGas);
-  const auto height = static_cast<std::uint64_t>(sp - frame->stack);
+  const auto height = static_cast<std::uint64_t>(sp - frame->stack());
   if (height - block.need > block.slack) [[unlikely]]
     return finish(frame, gas, height < block.need ? Status::kStackUnderflow : Status::kStackOverflow);
   BONUS_NEXT;
