@@ -185,35 +185,32 @@ void Feed::deliver_block(std::uint64_t number, const Subscriptions& targets) {
     for (const auto& target : targets)
       if (const auto session = target->session.lock()) session->end("the node cannot read a block: " + error.message);
   };
+  const auto block = ledger_.block(number);
+  if (!block) return give_up(block.error());
   std::string header;
-  std::vector<FoundLog> logs;
-  std::vector<std::string> texts;
-  bool have_logs = false;
+  std::optional<std::vector<FoundLog>> logs;
+  std::vector<std::string> texts;  // of logs, encoded when somebody wants them
   for (const auto& target : targets) {
     const auto session = target->session.lock();
     if (!session) continue;
     if (target->request.topic == Topic::kNewHeads) {
-      if (header.empty()) {
-        const auto block = ledger_.block(number);
-        if (!block) return give_up(block.error());
-        header = json::serialize(encode_header(**block));
-      }
+      if (header.empty()) header = json::serialize(encode_header(**block));
       session->notify(target->id, header);
       continue;
     }
-    if (!have_logs) {
+    if (!logs) {
       LogFilter all;
       all.from_block = all.to_block = number;
       all.limit = SIZE_MAX;
       auto found = ledger_.logs(all);
       if (!found) return give_up(found.error());
       logs = *std::move(found);
-      texts.resize(logs.size());
-      have_logs = true;
+      texts.resize(logs->size());
     }
-    for (std::size_t i = 0; i < logs.size(); ++i) {
-      if (!matches(target->request.logs, logs[i].log)) continue;
-      if (texts[i].empty()) texts[i] = json::serialize(encode_log(logs[i]));
+    for (std::size_t i = 0; i < logs->size(); ++i) {
+      const auto& log = (*logs)[i];
+      if (!matches(target->request.logs, log.log)) continue;
+      if (texts[i].empty()) texts[i] = json::serialize(encode_log(log, (*block)->block.header.timestamp));
       session->notify(target->id, texts[i]);
     }
   }

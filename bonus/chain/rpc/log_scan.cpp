@@ -36,8 +36,8 @@ Reply<LogFilter> resolve_range(const Context& context, LogQuery query) {
   filter.from_block = range_end(context, query.from);
   filter.to_block = range_end(context, query.to);
   if (filter.from_block > filter.to_block) return failure(kInvalidParams, "invalid block range params");
-  filter.to_block = std::min(filter.to_block, head);
-  if (filter.from_block <= filter.to_block && filter.to_block - filter.from_block >= context.options.max_log_blocks)
+  if (filter.to_block > head) return failure(kInvalidParams, "block range extends beyond current head block");
+  if (filter.to_block - filter.from_block >= context.options.max_log_blocks)
     return failure(kLimitExceeded,
                    fmt::format("the block range is larger than {} blocks", context.options.max_log_blocks));
   return filter;
@@ -55,7 +55,18 @@ JsonReply scan_logs(const Context& context, LogFilter filter) {
     if (!found && found.error().code == ErrorCode::kExhausted)
       return failure(kLimitExceeded, fmt::format("query returned more than {} results", context.options.max_logs));
     if (!found) return failure(found.error());
-    for (const auto& log : *found) out.emplace_back(encode_log(log));
+    std::uint64_t number = UINT64_MAX;  // of the block that `timestamp` belongs to
+    UnixSeconds timestamp = 0;
+    for (const auto& log : *found) {
+      if (log.block_number != number) {
+        TRY(context.in_time());
+        const auto block = context.ledger.block(log.block_number);
+        if (!block) return failure(block.error());
+        number = log.block_number;
+        timestamp = (*block)->block.header.timestamp;
+      }
+      out.emplace_back(encode_log(log, timestamp));
+    }
     from = filter.to_block + 1;
   }
   return out;

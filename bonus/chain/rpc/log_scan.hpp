@@ -7,8 +7,8 @@
 
 namespace bonus::chain::rpc {
 
-/// Fills the block range of the query's filter. An empty range (behind the head) has from_block > to_block. Fails with
-/// geth's texts and with -32005 when it spans more than options.max_log_blocks.
+/// Fills the block range of the query's filter. Fails with geth's texts, and with -32005 when it spans more than
+/// options.max_log_blocks.
 [[nodiscard]] Reply<LogFilter> resolve_range(const Context& context, LogQuery query);
 /// The logs as execution-apis shows them, oldest first. -32005 above options.max_logs, -32002 when time is up.
 [[nodiscard]] JsonReply scan_logs(const Context& context, LogFilter filter);

@@ -54,6 +54,8 @@ struct NamedMethod {
 };
 [[nodiscard]] std::span<const NamedMethod> block_methods();
 [[nodiscard]] std::span<const NamedMethod> filter_methods();
+[[nodiscard]] std::span<const NamedMethod> pool_methods();
+[[nodiscard]] std::span<const NamedMethod> raw_methods();
 [[nodiscard]] std::span<const NamedMethod> subscription_methods();
 [[nodiscard]] std::span<const NamedMethod> state_methods();
 [[nodiscard]] std::span<const NamedMethod> call_methods();

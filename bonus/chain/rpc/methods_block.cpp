@@ -2,6 +2,7 @@
 #include <array>
 #include <boost/json/array.hpp>
 
+#include "bonus/chain/api/ethereum_block.hpp"
 #include "bonus/chain/api/gas.hpp"
 #include "bonus/chain/rpc/encode.hpp"
 #include "bonus/chain/rpc/log_scan.hpp"
@@ -62,7 +63,30 @@ JsonReply uncle_count(const Context& context, const Params& params) {
   TRY_ASSIGN(const auto id, params.block(0));
   TRY_ASSIGN(const auto block, context.find_block(id));
   if (!block) return nullptr;
-  return "0x0";
+  return json::value(quantity(static_cast<std::uint64_t>(block->block.ommers.size())));
+}
+
+JsonReply uncle_by_index(const Context& context, const Params& params) {
+  TRY_ASSIGN(const auto id, params.block(0));
+  TRY_ASSIGN(const auto index, params.quantity64(1));
+  TRY_ASSIGN(const auto block, context.find_block(id));
+  if (!block || index >= block->block.ommers.size()) return nullptr;
+  // As a block without transactions, which is how geth shows it.
+  StoredBlock uncle;
+  uncle.block.header = block->block.ommers[index];
+  uncle.hash = uncle.block.header.hash();
+  uncle.size_bytes = encode_ethereum_block(uncle.block).size();
+  auto out = encode_block(uncle, context.chain_id(), false);
+  out.erase("transactions");
+  return out;
+}
+
+JsonReply get_header(const Context& context, const Params& params) {
+  TRY(params.at_most(1));
+  TRY_ASSIGN(const auto id, params.block(0));
+  TRY_ASSIGN(const auto block, context.find_block(id));
+  if (!block) return nullptr;
+  return encode_header(*block);
 }
 
 JsonReply transaction_by_index(const Context& context, const Params& params) {
@@ -71,7 +95,7 @@ JsonReply transaction_by_index(const Context& context, const Params& params) {
   TRY_ASSIGN(const auto block, context.find_block(id));
   if (!block || index >= block->block.transactions.size()) return nullptr;
   const auto& header = block->block.header;
-  const Place place{block->hash, header.number, static_cast<std::uint32_t>(index), header.base_fee};
+  const Place place{block->hash, header.number, static_cast<std::uint32_t>(index), header.base_fee, header.timestamp};
   return encode_transaction(*block->block.transactions[index], context.chain_id(), &place);
 }
 
@@ -79,15 +103,26 @@ JsonReply transaction_by_hash(const Context& context, const Params& params) {
   TRY_ASSIGN(const auto hash, params.hash(0));
   const auto mined = context.ledger.receipt(hash);
   if (mined && mined->transaction) {
-    // Of the base fee only the effective price is needed, and the receipt has it.
-    const Place place{mined->block_hash, mined->block_number, mined->index, uint256()};
-    auto out = encode_transaction(*mined->transaction, context.chain_id(), &place);
-    out["gasPrice"] = quantity(mined->receipt.effective_gas_price);
-    return out;
+    const auto block = context.ledger.block(mined->block_number);
+    if (!block) return failure(block.error());
+    const auto& header = (*block)->block.header;
+    const Place place{mined->block_hash, mined->block_number, mined->index, header.base_fee, header.timestamp};
+    return encode_transaction(*mined->transaction, context.chain_id(), &place);
   }
   if (!mined && mined.error().code != ErrorCode::kNotFound) return failure(mined.error());
   if (const auto pending = context.mempool.find(hash)) return encode_transaction(*pending, context.chain_id(), nullptr);
   return nullptr;
+}
+
+/// Only blobs need the context of the block, which may cost more than the block.
+Reply<ReceiptPlace> receipt_place(const Context& context, const Header& header) {
+  ReceiptPlace out;
+  out.timestamp = header.timestamp;
+  if (header.blob_gas_used == 0) return out;
+  const auto executed = context.ledger.context(header.number);
+  if (!executed) return failure(executed.error());
+  out.blob_base_fee = executed->blob_base_fee;
+  return out;
 }
 
 JsonReply receipt_by_hash(const Context& context, const Params& params) {
@@ -95,7 +130,10 @@ JsonReply receipt_by_hash(const Context& context, const Params& params) {
   const auto found = context.ledger.receipt(hash);
   if (!found && found.error().code != ErrorCode::kNotFound) return failure(found.error());
   if (!found || !found->transaction) return nullptr;
-  return encode_receipt(*found);
+  const auto block = context.ledger.block(found->block_number);
+  if (!block) return failure(block.error());
+  TRY_ASSIGN(const auto place, receipt_place(context, (*block)->block.header));
+  return encode_receipt(*found, place);
 }
 
 JsonReply block_receipts(const Context& context, const Params& params) {
@@ -104,9 +142,10 @@ JsonReply block_receipts(const Context& context, const Params& params) {
   if (!block) return nullptr;
   const auto receipts = context.ledger.receipts(block->block.header.number);
   if (!receipts) return failure(receipts.error());
+  TRY_ASSIGN(const auto place, receipt_place(context, block->block.header));
   json::array out;
   for (const auto& receipt : *receipts)
-    if (receipt.transaction) out.emplace_back(encode_receipt(receipt));
+    if (receipt.transaction) out.emplace_back(encode_receipt(receipt, place));
   return out;
 }
 
@@ -125,6 +164,10 @@ constexpr auto kMethods = std::to_array<NamedMethod>({
     {"eth_getBlockTransactionCountByHash", transaction_count},
     {"eth_getUncleCountByBlockNumber", uncle_count},
     {"eth_getUncleCountByBlockHash", uncle_count},
+    {"eth_getUncleByBlockNumberAndIndex", uncle_by_index},
+    {"eth_getUncleByBlockHashAndIndex", uncle_by_index},
+    {"eth_getHeaderByNumber", get_header},
+    {"eth_getHeaderByHash", get_header},
     {"eth_getTransactionByBlockNumberAndIndex", transaction_by_index},
     {"eth_getTransactionByBlockHashAndIndex", transaction_by_index},
     {"eth_getTransactionByHash", transaction_by_hash},

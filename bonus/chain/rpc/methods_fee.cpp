@@ -52,7 +52,28 @@ JsonReply gas_price(const Context& context, const Params&) {
   return json::value(quantity(next_base_fee(context.ledger.head(), context.ledger.genesis()) + suggested_tip(context)));
 }
 
-JsonReply max_blob_fee(const Context&, const Params&) { return "0x1"; }  // EIP-4844: the minimum, as no blobs are used
+JsonReply blob_base_fee_of_next(const Context& context, const Params&) {
+  const auto next = context.ledger.context(context.ledger.head().number + 1);
+  if (!next) return failure(next.error());
+  return json::value(quantity(next->blob_base_fee));
+}
+
+/// Wei per blob gas of a block (0 before Cancun) and how full of blobs it was.
+struct BlobUse {
+  uint256 fee;
+  double ratio = 0;
+};
+Reply<BlobUse> blob_use(const Context& context, const Header& header) {
+  if (!header.has(HeaderForm::kCancun)) return BlobUse{};
+  // Without an excess the fee is the least of EIP-4844; the context of a block may cost more than the block.
+  if (header.excess_blob_gas == 0 && header.blob_gas_used == 0) return BlobUse{uint256(1), 0};
+  const auto executed = context.ledger.context(header.number);
+  if (!executed) return failure(executed.error());
+  BlobUse out{executed->blob_base_fee, 0};
+  if (const auto most = blob_schedule(executed->revision).max * kGasPerBlob; most > 0)
+    out.ratio = static_cast<double>(header.blob_gas_used) / static_cast<double>(most);
+  return out;
+}
 
 Reply<std::vector<double>> read_percentiles(const Params& params) {
   std::vector<double> out;
@@ -124,8 +145,10 @@ JsonReply fee_history(const Context& context, const Params& params) {
     base_fees.emplace_back(quantity(header.base_fee));
     ratios.emplace_back(
         header.gas_limit == 0 ? 0.0 : static_cast<double>(header.gas_used) / static_cast<double>(header.gas_limit));
-    blob_fees.emplace_back("0x1");
-    blob_ratios.emplace_back(0);
+    TRY(context.in_time());
+    TRY_ASSIGN(const auto blobs, blob_use(context, header));
+    blob_fees.emplace_back(quantity(blobs.fee));
+    blob_ratios.emplace_back(blobs.ratio);
     if (percentiles.empty()) continue;
     const auto receipts = context.ledger.receipts(number);
     if (!receipts) return failure(receipts.error());
@@ -135,7 +158,9 @@ JsonReply fee_history(const Context& context, const Params& params) {
   out["oldestBlock"] = quantity(count == 0 ? 0 : last + 1 - count);
   if (count > 0) {
     base_fees.emplace_back(quantity(next_base_fee(previous, context.ledger.genesis())));
-    blob_fees.emplace_back("0x1");
+    const auto next = context.ledger.context(last + 1);
+    if (!next) return failure(next.error());
+    blob_fees.emplace_back(quantity(previous.has(HeaderForm::kCancun) ? next->blob_base_fee : uint256()));
   }
   out["baseFeePerGas"] = std::move(base_fees);
   out["gasUsedRatio"] = std::move(ratios);
@@ -148,7 +173,7 @@ JsonReply fee_history(const Context& context, const Params& params) {
 constexpr auto kMethods = std::to_array<NamedMethod>({
     {"eth_gasPrice", gas_price},
     {"eth_maxPriorityFeePerGas", max_priority_fee},
-    {"eth_blobBaseFee", max_blob_fee},
+    {"eth_blobBaseFee", blob_base_fee_of_next},
     {"eth_feeHistory", fee_history},
 });
 

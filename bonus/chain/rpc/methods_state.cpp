@@ -89,14 +89,6 @@ JsonReply get_storage_at(const Context& context, const Params& params) {
   return json::value(to_hex0x(value->to_be()));
 }
 
-JsonReply pool_status(const Context& context, const Params&) {
-  const auto stats = context.mempool.stats();
-  json::object out;
-  out["pending"] = quantity(static_cast<std::uint64_t>(stats.pending));
-  out["queued"] = quantity(static_cast<std::uint64_t>(stats.queued));
-  return out;
-}
-
 constexpr auto kMethods = std::to_array<NamedMethod>({
     {"web3_clientVersion", client_version},
     {"web3_sha3", sha3},
@@ -112,7 +104,6 @@ constexpr auto kMethods = std::to_array<NamedMethod>({
     {"eth_getCode", get_code},
     {"eth_getTransactionCount", get_transaction_count},
     {"eth_getStorageAt", get_storage_at},
-    {"txpool_status", pool_status},
 });
 
 }  // namespace

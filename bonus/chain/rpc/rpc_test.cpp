@@ -268,7 +268,8 @@ TEST_F(RpcTest, LogFilters) {
   EXPECT_EQ(count(R"({"fromBlock":"earliest","topics":[null,)" + quoted(topic(2)) + "]}"), 2u);
   EXPECT_EQ(count(R"({"fromBlock":"earliest","topics":[[)" + quoted(topic(1)) + "," + quoted(topic(3)) + "]]}"), 3u);
   EXPECT_EQ(count(R"({"blockHash":)" + quoted((*ledger_.block(1))->hash) + "}"), 3u);
-  EXPECT_EQ(count(R"({"fromBlock":"0x64","toBlock":"0x65"})"), 0u);
+  EXPECT_EQ(error("eth_getLogs", R"([{"fromBlock":"0x64","toBlock":"0x65"}])"),
+            std::pair(std::int64_t{-32602}, std::string("block range extends beyond current head block")));
   EXPECT_EQ(error("eth_getLogs", R"([{"fromBlock":"0x2","toBlock":"0x1"}])"),
             std::pair(std::int64_t{-32602}, std::string("invalid block range params")));
   EXPECT_EQ(error("eth_getLogs", R"([{"blockHash":)" + quoted(Hash32{}) + "}]").second, "unknown block");

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "bonus/chain/api/ledger.hpp"
@@ -247,6 +248,28 @@ class FakeMempool final : public Mempool {
   MempoolStats stats() const override {
     const std::lock_guard lock(mutex_);
     return {pending_.size(), 0, 0};
+  }
+  /// What follows the account's nonce without a gap is pending.
+  MempoolAccount content_of(const Address& sender) const override {
+    const std::lock_guard lock(mutex_);
+    std::map<std::uint64_t, TransactionPtr> by_nonce;
+    for (const auto& [hash, tx] : pending_)
+      if (tx->sender == sender) by_nonce[tx->tx.nonce] = tx;
+    MempoolAccount out{sender, {}, {}};
+    std::uint64_t next = nonce_of(sender);
+    for (const auto& [nonce, tx] : by_nonce) (nonce == next ? (++next, out.pending) : out.queued).push_back(tx);
+    return out;
+  }
+  std::vector<MempoolAccount> content(std::size_t limit) const override {
+    std::set<Address> senders;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [hash, tx] : pending_) senders.insert(tx->sender);
+    }
+    std::vector<MempoolAccount> out;
+    for (const auto& sender : senders)
+      if (out.size() < limit) out.push_back(content_of(sender));
+    return out;
   }
   bool has_work() const override { return stats().pending > 0; }
   void on_block(const StoredBlock& block) override {
