@@ -33,8 +33,8 @@ std::array<Word, 4> digits_of(Scalar scalar) {
   return digits;
 }
 
-/// Points are taken in groups, which bounds the tables.
-constexpr std::size_t kGroup = 128;
+/// Points are taken in groups, so that their tables stay in the cache.
+constexpr std::size_t kGroup = 32;
 
 /// The finite points of a group and the digits of their scalars.
 template <class F>
