@@ -51,6 +51,11 @@ class LedgerImpl final : public Ledger {
   [[nodiscard]] Result<> with_state(std::uint64_t number,
                                     const std::function<Result<>(const StateView&)>& use) const override;
   [[nodiscard]] Result<BlockContext> context(std::uint64_t number) const override;
+  [[nodiscard]] const ContractRegistry* natives() const override { return &registry_; }
+  [[nodiscard]] Result<> before_transaction(
+      std::uint64_t number, std::size_t index,
+      const std::function<Result<>(const StateView&, const BlockContext&)>& use) const override;
+  [[nodiscard]] Result<Hash32> root_with(std::uint64_t number, const Journal& journal) const override;
   [[nodiscard]] Result<CallReply> call(const CallRequest& request, std::uint64_t number) const override;
   [[nodiscard]] Result<std::vector<FoundLog>> logs(const LogFilter& filter) const override;
   std::uint64_t subscribe(std::function<void(std::shared_ptr<const StoredBlock>)> listener) override;

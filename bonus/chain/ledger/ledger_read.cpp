@@ -3,6 +3,7 @@
 
 #include "bonus/chain/api/block_codec.hpp"
 #include "bonus/chain/ledger/ledger_impl.hpp"
+#include "bonus/chain/state/journal_view.hpp"
 #include "bonus/chain/state/records.hpp"
 #include "bonus/crypto/hash.hpp"
 
@@ -209,6 +210,22 @@ Result<BlockContext> LedgerImpl::context(std::uint64_t number) const {
   return context_of(next);
 }
 
+Result<> LedgerImpl::before_transaction(
+    std::uint64_t number, std::size_t index,
+    const std::function<Result<>(const StateView&, const BlockContext&)>& use) const {
+  TRY_ASSIGN(const auto stored, block(number));
+  const auto& transactions = stored->block.transactions;
+  if (number == 0 || index > transactions.size())
+    return fail(ErrorCode::kInvalid, fmt::format("block {} has no transaction {}", number, index));
+  const BlockContext context = context_of(stored->block.header);
+  return with_state(number - 1, [&](const StateView& before) -> Result<> {
+    BlockExecutor executor(before, registry_, context, programs_);
+    for (std::size_t i = 0; i < index; ++i) TRY(executor.apply(*transactions[i]));
+    const JournalView view(executor.journal());
+    return use(view, context);
+  });
+}
+
 Result<StateProof> LedgerImpl::proof(const Address& address, const std::vector<uint256>& slots,
                                      std::uint64_t number) const {
   ReadLock lock = read_lock();
@@ -224,6 +241,17 @@ Result<StateProof> LedgerImpl::proof(const Address& address, const std::vector<u
   TRY_ASSIGN(const auto stored, load_block(number));
   const NodesAt nodes(nodes_, number, head->snapshot.get(), false);
   return make_proof(nodes, stored->block.header.state_root, address, slots);
+}
+
+Result<Hash32> LedgerImpl::root_with(std::uint64_t number, const Journal& journal) const {
+  const auto head = head_info();
+  TRY(check_number(number));
+  if (number < first_trie_) return fail(pruned(number, first_trie_, options_.trie_blocks));
+  TRY_ASSIGN(const auto stored, load_block(number));
+  // The head's snapshot keeps what is read from changing.
+  const NodesAt nodes(nodes_, number, head->snapshot.get(), false);
+  TRY_ASSIGN(const auto diff, make_diff(journal, nodes, stored->block.header.state_root));
+  return diff.root;
 }
 
 Hash32 LedgerImpl::Hashes::block_hash(std::uint64_t number) const {
