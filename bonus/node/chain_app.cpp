@@ -63,8 +63,8 @@ chain::consensus::Config consensus_config(const chain::Genesis& genesis, const c
 }
 
 ChainApp::ChainApp(chain::Ledger& ledger, const chain::Mempool& mempool, const runtime::Clock& clock,
-                   const chain::consensus::Config& config)
-    : ledger_(ledger), mempool_(mempool), clock_(clock), config_(config) {}
+                   const chain::consensus::Config& config, chain::ForEach for_each)
+    : ledger_(ledger), mempool_(mempool), clock_(clock), config_(config), for_each_(std::move(for_each)) {}
 
 Result<chain::consensus::Application::Built> ChainApp::build(std::uint64_t height, std::uint32_t round) {
   const Header head = ledger_.head();
@@ -94,11 +94,10 @@ Result<chain::consensus::Application::Built> ChainApp::build(std::uint64_t heigh
 }
 
 Result<Block> ChainApp::decode(BytesView body) const {
-  auto source = [this](chain::Transaction tx, const Hash32& hash, std::size_t) -> Result<chain::TransactionPtr> {
-    if (auto known = mempool_.find(hash)) return known;
-    return chain::recover(std::move(tx));
-  };
-  return chain::decode_block(body, source);
+  const auto known = [this](const Hash32& hash) { return mempool_.find(hash); };
+  return chain::decode_block_at_once(body, [&](std::vector<chain::HashedTransaction> transactions) {
+    return chain::recover_all(std::move(transactions), known, for_each_);
+  });
 }
 
 Result<> ChainApp::check_seals(std::uint64_t height, const Block& block) const {

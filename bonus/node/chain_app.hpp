@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "bonus/chain/api/ledger.hpp"
+#include "bonus/chain/api/transaction_recovery.hpp"
 #include "bonus/chain/consensus/bonusbft.hpp"
 #include "bonus/runtime/clock.hpp"
 
@@ -30,9 +31,9 @@ inline constexpr UnixSeconds kMaxClockBehindSeconds = 15;
 /// Not thread-safe: lives on the chain's strand.
 class ChainApp final : public chain::consensus::Application {
  public:
-  /// All references must outlive it.
+  /// All references must outlive it. `for_each` spreads the recovery of senders over threads.
   ChainApp(chain::Ledger& ledger, const chain::Mempool& mempool, const runtime::Clock& clock,
-           const chain::consensus::Config& config);
+           const chain::consensus::Config& config, chain::ForEach for_each = chain::for_each_in_turn);
 
   [[nodiscard]] Result<Built> build(std::uint64_t height, std::uint32_t round) override;
   [[nodiscard]] Result<Hash32> validate(std::uint64_t height, BytesView body, bool fresh) override;
@@ -52,6 +53,7 @@ class ChainApp final : public chain::consensus::Application {
   const chain::Mempool& mempool_;
   const runtime::Clock& clock_;
   const chain::consensus::Config& config_;
+  const chain::ForEach for_each_;
   struct Recent {
     Hash32 hash;
     chain::Block block;

@@ -57,7 +57,7 @@ struct ChainShell::Impl : std::enable_shared_from_this<ChainShell::Impl> {
         strand(asio::make_strand(p.executor)),
         timer(strand),
         config(consensus_config(p.ledger.genesis(), options.key, options.timing)),
-        app(p.ledger, p.mempool, p.clock, config),
+        app(p.ledger, p.mempool, p.clock, config, p.for_each),
         data_dir(options.data_dir),
         metrics(p.metrics) {
     for (std::size_t i = 0; i < config.validators.size(); ++i) {

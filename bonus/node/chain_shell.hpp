@@ -8,6 +8,7 @@
 
 #include "bonus/base/metrics.hpp"
 #include "bonus/chain/api/ledger.hpp"
+#include "bonus/chain/api/transaction_recovery.hpp"
 #include "bonus/chain/consensus/bonusbft.hpp"
 #include "bonus/net/api/transport.hpp"
 #include "bonus/runtime/clock.hpp"
@@ -26,6 +27,7 @@ struct ChainParts {
   chain::Mempool& mempool;
   net::Transport& transport;
   Metrics& metrics;
+  chain::ForEach for_each = chain::for_each_in_turn;  ///< Spreads the recovery of blocks' senders over threads.
 };
 
 struct ChainOptions {

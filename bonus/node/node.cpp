@@ -13,8 +13,8 @@
 
 #include "bonus/base/log.hpp"
 #include "bonus/chain/contracts/registry.hpp"
-#include "bonus/chain/mempool/mempool.hpp"
 #include "bonus/chain/ledger/ledger.hpp"
+#include "bonus/chain/mempool/mempool.hpp"
 #include "bonus/node/node_impl.hpp"
 #include "bonus/node/version.hpp"
 #include "bonus/storage/blob/rocks_blob_store.hpp"
@@ -131,7 +131,7 @@ Result<> Node::Impl::open_network() {
   auto made = net::tls::make_transport(io.executor(), identity.node_key, options);
   if (!made) return fail(std::move(made).error().wrap("net.listen"));
   transport = *std::move(made);
-  gossip = std::make_unique<TxGossip>(*transport, *mempool, metrics);
+  gossip = std::make_unique<TxGossip>(*transport, *mempool, metrics, senders.each());
   serve_blobs(*transport, *blobs, pool, metrics);
   transport->on_message(std::string(kHello), [](NodeId, Bytes) {});
   blob_peers = make_blob_peers(*transport);
@@ -148,8 +148,9 @@ Result<> Node::Impl::open_chain() {
   timing.d0 = std::chrono::milliseconds(config.consensus.message_delay_ms);
   timing.build = std::chrono::milliseconds(config.consensus.build_ms);
   timing.execute = std::chrono::milliseconds(config.consensus.execute_ms);
-  ChainParts parts{chain_io.executor(), clock,  runtime::system_random(), disk, pool, *ledger, *mempool,
-                   *transport,          metrics};
+  ChainParts parts{
+      chain_io.executor(), clock, runtime::system_random(), disk, pool, *ledger, *mempool, *transport, metrics,
+      senders.each()};
   ChainOptions options{config.node.data_dir, config.node.bookkeeper ? &identity.node_key : nullptr, timing};
   auto opened = ChainShell::open(parts, options);
   if (!opened) return fail(std::move(opened).error().wrap("the role \"bookkeeper\""));

@@ -1,6 +1,7 @@
 // Everything that a running node owns, in the order in which it is made. Private to node*.cpp.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "bonus/base/metrics.hpp"
+#include "bonus/chain/mempool/sender_pool.hpp"
 #include "bonus/chain/rpc/rpc.hpp"
 #include "bonus/compute/oci/image_source.hpp"
 #include "bonus/compute/oci/registry.hpp"
@@ -81,6 +83,10 @@ struct Node::Impl {
   [[nodiscard]] Result<> ready() const;
   Result<> write_endpoints();
 
+  /// One thread a processor recovers senders, the caller's included; more than 8 would only wait for the rest.
+  [[nodiscard]] static std::size_t sender_workers() {
+    return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 8) - 1;
+  }
   [[nodiscard]] std::string path(std::string_view name) const { return config.node.data_dir + "/" + std::string(name); }
   [[nodiscard]] std::string advertised() const;
   [[nodiscard]] ChainStatus chain_status() const { return chain ? chain->status() : ChainStatus{}; }
@@ -95,6 +101,7 @@ struct Node::Impl {
   Instant started;
   Loop io, chain_io;
   runtime::BlockingPool pool{4, 1024};
+  chain::mempool::SenderPool senders{sender_workers()};
   std::unique_ptr<chain::Ledger> ledger;
   std::unique_ptr<chain::Mempool> mempool;
   std::unique_ptr<storage::BlobStore> blobs;

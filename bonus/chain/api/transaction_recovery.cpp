@@ -22,9 +22,19 @@ void for_each_in_turn(std::size_t count, const std::function<void(std::size_t)>&
 }
 
 std::vector<Result<TransactionPtr>> recover_all(std::vector<HashedTransaction> transactions, const ForEach& for_each) {
+  return recover_all(std::move(transactions), [](const Hash32&) { return TransactionPtr(); }, for_each);
+}
+
+std::vector<Result<TransactionPtr>> recover_all(std::vector<HashedTransaction> transactions,
+                                                const KnownTransactions& known, const ForEach& for_each) {
   auto out = places(transactions.size());
-  for_each(transactions.size(),
-           [&](std::size_t i) { out[i] = with_sender(std::move(transactions[i].tx), transactions[i].hash); });
+  for_each(transactions.size(), [&](std::size_t i) {
+    if (auto found = known(transactions[i].hash)) {
+      out[i] = std::move(found);
+    } else {
+      out[i] = with_sender(std::move(transactions[i].tx), transactions[i].hash);
+    }
+  });
   return out;
 }
 

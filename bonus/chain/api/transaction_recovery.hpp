@@ -23,6 +23,11 @@ void for_each_in_turn(std::size_t count, const std::function<void(std::size_t)>&
 /// In the order given; each failure is its own ("invalid sender: ..."). The result does not depend on `for_each`.
 [[nodiscard]] std::vector<Result<TransactionPtr>> recover_all(std::vector<HashedTransaction> transactions,
                                                               const ForEach& for_each = for_each_in_turn);
+/// The same, but what `known` has under the hash is taken from there: mempool and block share one object, and nothing
+/// is recovered twice. `known` is trusted and may be called on any thread.
+using KnownTransactions = std::function<TransactionPtr(const Hash32& hash)>;
+[[nodiscard]] std::vector<Result<TransactionPtr>> recover_all(std::vector<HashedTransaction> transactions,
+                                                              const KnownTransactions& known, const ForEach& for_each);
 /// Transaction::decode() and recover_all() of encoded transactions, as eth_sendRawTransaction and peers bring them.
 [[nodiscard]] std::vector<Result<TransactionPtr>> decode_all(const std::vector<BytesView>& raw,
                                                              const ForEach& for_each = for_each_in_turn);
