@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "bonus/base/uint256.hpp"
 #include "bonus/crypto/keys.hpp"
 
 namespace bonus::chain::precompiles {
@@ -156,6 +157,27 @@ TEST(Precompiles, Modexp) {
   EXPECT_EQ(answer(5, modexp_input("02", "02", "")), "");
   EXPECT_EQ(answer(5, ""), "");
   EXPECT_EQ(answer(5, modexp_input("0102", "0003", "00000100")), word("8").substr(56));
+}
+
+TEST(Precompiles, ModexpAgreesWithRepeatedMultiplication) {
+  std::uint64_t seed = 5;
+  const auto random = [&](unsigned bits) {
+    uint256 out;
+    for (auto& limb : out.limb) limb = seed = seed * 6364136223846793005 + 1442695040888963407;
+    return out >> (256 - bits);
+  };
+  for (unsigned i = 0; i < 300; ++i) {
+    const uint256 base = random(1 + i * 7 % 256);
+    const uint256 exponent = random(1 + i * 11 % 64);
+    const uint256 modulus = random(1 + i * 13 % 256);
+    uint256 expected = modulus.is_zero() ? uint256() : uint256(1) % modulus;
+    for (unsigned bit = 64; bit-- > 0;) {
+      expected = mul_mod(expected, expected, modulus);
+      if (!((exponent >> bit) & uint256(1)).is_zero()) expected = mul_mod(expected, base, modulus);
+    }
+    EXPECT_EQ(answer(5, modexp_input(to_hex(base.to_be()), to_hex(exponent.to_be()), to_hex(modulus.to_be()))),
+              to_hex(expected.to_be()));
+  }
 }
 
 TEST(Precompiles, ModexpContinuesWithZeros) {
