@@ -177,7 +177,7 @@ void print_text(const Totals& totals) {
     fmt::print("skipped: {} cases of unknown fork {}\n", count, fork);
   for (const auto& [file, reason] : totals.unreadable) fmt::print("unreadable: {}: {}\n", file, reason);
   for (const auto& failure : totals.failures)
-    fmt::print("failed: {} [{}/{}]\n", failure.test, failure.fork, failure.index);
+    fmt::print("failed: {} [{}/{}]: {}\n", failure.test, failure.fork, failure.index, failure.reason);
   if (totals.tests == 0) fmt::print("no test was run\n");
 }
 
