@@ -165,7 +165,8 @@ class Mempool {
   /// `recovered` senders only. Calls the `on_added` listener for gossip when it is new.
   [[nodiscard]] virtual Result<> add(TransactionPtr tx) = 0;
   [[nodiscard]] virtual TransactionPtr find(const Hash32& hash) const = 0;
-  /// Executable transactions by effective tip, nonce order kept per sender, up to `gas_limit`.
+  /// Candidates for a block of `gas_limit`: executable transactions by effective tip, nonce order kept per sender, as
+  /// many as could fit if each used the least that one can. How many do fit, only execution shows.
   [[nodiscard]] virtual std::vector<TransactionPtr> best(const uint256& base_fee, std::uint64_t gas_limit) const = 0;
   [[nodiscard]] virtual std::uint64_t next_nonce(
       const Address& sender) const = 0;  ///< Of the state plus what is pending here.

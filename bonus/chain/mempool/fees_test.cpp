@@ -176,6 +176,17 @@ TEST_F(FeesTest, BestIsTheGreedyChoice) {
   }
 }
 
+TEST_F(FeesTest, LargeGasLimitsDoNotKeepOthersOut) {
+  for (std::uint8_t who = 0; who < 8; ++who) {
+    Transaction greedy = shape(0, 20, 9);
+    greedy.gas_limit = kMaxTransactionGas;
+    ASSERT_TRUE(add(signed_by(who, greedy)));
+  }
+  ASSERT_TRUE(add(tx(10, 0)));
+  EXPECT_EQ(pool_->best(uint256(10 * kGwei), 60'000'000).size(), 9u);
+  EXPECT_EQ(pool_->best(uint256(10 * kGwei), 16'000'000).size(), 1u);
+}
+
 TEST_F(FeesTest, ADelegatedAccountHasOneInFlight) {
   delegate(0);
   EXPECT_EQ(refusal(tx(0, 1)), "gapped-nonce tx from delegated accounts");

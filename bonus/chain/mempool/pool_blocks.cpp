@@ -96,13 +96,13 @@ std::vector<TransactionPtr> Pool::best(const uint256& base_fee, std::uint64_t ga
   for (const auto& [address, sender] : senders_)
     if (auto next = candidate(sender.queue.begin(), sender.executable)) first.push_back(*next);
   std::priority_queue heap(std::less<Candidate>{}, std::move(first));
-  std::uint64_t left = gas_limit;
-  while (!heap.empty() && left >= kTransactionGas) {
+  // Gas limits say little about the gas that will be used, so they are not added up: somebody who asks for much and
+  // uses little would keep everybody else out.
+  const std::uint64_t most = gas_limit / kTransactionGas;
+  while (!heap.empty() && out.size() < most) {
     const Candidate top = heap.top();
     heap.pop();
-    const std::uint64_t need = top.at->second.tx->tx.gas_limit;
-    if (need > left) continue;  // a smaller one of another sender may still fit
-    left -= need;
+    if (top.at->second.tx->tx.gas_limit > gas_limit) continue;
     out.push_back(top.at->second.tx);
     if (auto next = candidate(std::next(top.at), top.left - 1)) heap.push(*next);
   }
