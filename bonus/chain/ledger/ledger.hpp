@@ -12,12 +12,13 @@ struct LedgerOptions {
   bool sync = true;  ///< fsync each commit. False only where a lost tail does not matter (tests).
   std::size_t slot_cache_entries = 1 << 18;  ///< Contract storage in memory, 40 to 80 bytes each.
   std::size_t account_cache_entries = 1 << 16;
-  std::size_t node_cache_entries = 1 << 16;  ///< Trie nodes.
-  std::size_t code_cache_entries = 1 << 10;  ///< Contracts; at most 24 KiB each.
-  std::size_t store_cache_bytes = 64 << 20;  ///< RocksDB block cache.
-  std::size_t recent_states = 32;            ///< Blocks behind the head whose state is read as fast as the head's.
-  std::size_t recent_blocks = 256;           ///< Decoded blocks kept.
-  std::size_t candidates = 8;                ///< Post-states of validated blocks that wait for commit().
+  std::size_t node_cache_entries = 1 << 16;   ///< Trie nodes.
+  std::size_t code_cache_entries = 1 << 10;   ///< Contracts; at most 24 KiB each.
+  std::size_t store_cache_bytes = 64 << 20;   ///< RocksDB block cache.
+  std::size_t store_buffer_bytes = 16 << 20;  ///< RocksDB write buffer of each table.
+  std::size_t recent_states = 32;             ///< Blocks behind the head whose state is read as fast as the head's.
+  std::size_t recent_blocks = 256;            ///< Decoded blocks kept.
+  std::size_t candidates = 8;                 ///< Post-states of validated blocks that wait for commit().
   /// States that can be read, the head's included: values that blocks replaced are kept for so many blocks. 0: all.
   std::uint64_t history_blocks = 100'000;
   /// States that can be proved, the head's included: trie nodes that blocks replaced are kept for so many blocks. 0:

@@ -139,7 +139,7 @@ Result<std::unique_ptr<Ledger>> open_ledger(const std::string& path, const Genes
     }
     return fail(std::move(error).wrap(fmt::format("cannot open the ledger in {}", path)));
   };
-  auto store = Store::open(path, options.store_cache_bytes);
+  auto store = Store::open(path, {options.store_cache_bytes, options.store_buffer_bytes});
   if (!store) return refused(std::move(store).error());
   const std::vector<std::string> repairs = (*store)->repairs();
   auto ledger = std::make_unique<LedgerImpl>(genesis, registry, options, *std::move(store));

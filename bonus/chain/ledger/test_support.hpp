@@ -140,6 +140,23 @@ class CounterContract final : public NativeContract {
   }
 };
 
+/// Init code of an EVM contract that stores call data [32, 64) in the slot [0, 32).
+inline Bytes slot_setter() {
+  // PUSH7 (PUSH1 32 CALLDATALOAD PUSH0 CALLDATALOAD SSTORE STOP) PUSH0 MSTORE RETURN(25, 7)
+  return from_hex(
+             "66"
+             "6020355f355500"
+             "5f52"
+             "60076019f3")
+      .value();
+}
+inline Bytes slot_call(const uint256& slot, const uint256& value) {
+  Bytes out;
+  append(out, slot.to_be());
+  append(out, value.to_be());
+  return out;
+}
+
 class TestRegistry final : public ContractRegistry {
  public:
   [[nodiscard]] const NativeContract* find(const Address& address) const override {

@@ -100,13 +100,13 @@ class RocksStore final : public Store {
     (void)db_->DestroyColumnFamilyHandle(default_);
   }
 
-  [[nodiscard]] Result<> open(const std::string& path, std::size_t cache_bytes) {
+  [[nodiscard]] Result<> open(const std::string& path, const StoreOptions& wanted) {
     rocksdb::BlockBasedTableOptions table;
-    table.block_cache = rocksdb::NewLRUCache(cache_bytes);
+    table.block_cache = rocksdb::NewLRUCache(wanted.cache_bytes);
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
     rocksdb::ColumnFamilyOptions column;
     column.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-    column.write_buffer_size = 16 << 20;
+    column.write_buffer_size = wanted.buffer_bytes;
     rocksdb::ColumnFamilyOptions numbered = column;
     numbered.prefix_extractor = std::make_shared<WithoutNumber>();
     rocksdb::DBOptions options;
@@ -114,7 +114,7 @@ class RocksStore final : public Store {
     options.create_missing_column_families = true;
     options.max_open_files = 256;
     options.keep_log_file_num = 2;
-    options.max_total_wal_size = 64 << 20;
+    options.max_total_wal_size = 4 * wanted.buffer_bytes;
     // What a crash tears is the end of the log: everything from there on is cut, so that the store is as after an
     // earlier write. Damage anywhere else must be seen: closed logs are compared with what the manifest says of them,
     // and all tables are flushed together, so that no table can be ahead of another.
@@ -134,7 +134,7 @@ class RocksStore final : public Store {
     rocksdb::DB* db = nullptr;
     const auto status = rocksdb::DB::Open(options, path, columns, &handles, &db);
     if (!status.ok()) {
-      if (status.ToString().find("lock") != std::string::npos) {
+      if (status.IsIOError() && status.ToString().find("/LOCK: ") != std::string::npos) {
         return fail(ErrorCode::kConflict,
                     fmt::format("the ledger in {} is open in another process: stop that one first ({})", path,
                                 status.ToString()));
@@ -234,9 +234,9 @@ Bytes number_key(std::uint64_t number) {
   return out;
 }
 
-Result<std::unique_ptr<Store>> Store::open(const std::string& path, std::size_t cache_bytes) {
+Result<std::unique_ptr<Store>> Store::open(const std::string& path, const StoreOptions& options) {
   auto store = std::make_unique<RocksStore>();
-  TRY(store->open(path, cache_bytes));
+  TRY(store->open(path, options));
   return store;
 }
 

@@ -52,6 +52,11 @@ class StoreSnapshot {
   virtual ~StoreSnapshot() = default;
 };
 
+struct StoreOptions {
+  std::size_t cache_bytes = 64 << 20;   ///< Blocks of tables, uncompressed.
+  std::size_t buffer_bytes = 16 << 20;  ///< Of each table, before it is written to a file. The log may grow to four.
+};
+
 /// Thread-safe.
 class Store {
  public:
@@ -59,7 +64,7 @@ class Store {
   /// Creates the folder when it does not exist. kConflict when another process has it open, kCorrupt when it is
   /// damaged: the message names the file. The end of the log, if a crash tore it, is cut: the store is then as after an
   /// earlier write, and repairs() says so.
-  [[nodiscard]] static Result<std::unique_ptr<Store>> open(const std::string& path, std::size_t cache_bytes);
+  [[nodiscard]] static Result<std::unique_ptr<Store>> open(const std::string& path, const StoreOptions& options);
   /// Nothing when the key does not exist. With a snapshot: the value as of then.
   [[nodiscard]] virtual Result<std::optional<Bytes>> get(Table table, BytesView key,
                                                          const StoreSnapshot* at = nullptr) const = 0;
