@@ -1,6 +1,7 @@
 // The pool of waiting transactions behind chain/api's Mempool.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "bonus/chain/api/host.hpp"
@@ -15,6 +16,9 @@ struct MempoolLimits {
   std::size_t bytes = 64 << 20;              ///< Of encoded transactions.
   unsigned replacement_percent = 10;         ///< How much more both fees must be to replace the same nonce.
   std::uint64_t queued_lifetime_s = 10'800;  ///< Of block time; then what waits behind a gap is dropped.
+  /// What must hold of a transaction by itself, instead of check_static(): the pool of a chain with other rules. Must
+  /// refuse one whose cost exceeds 256 bits.
+  std::function<Result<>(const Transaction&)> rules{};
 };
 
 /// `ledger` must outlive the pool. The pool follows the head only through on_block().

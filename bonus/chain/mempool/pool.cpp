@@ -65,13 +65,14 @@ Result<Pool::Entry> Pool::checked(TransactionPtr shared) const {
     return fail(ErrorCode::kInvalid,
                 fmt::format("oversized data: transaction size {}, limit {}", out.bytes, kMaxTransactionBytes));
   }
-  TRY(check_static(tx, genesis.chain_id, genesis.gas_limit));
+  TRY(limits_.rules ? limits_.rules(tx) : check_static(tx, genesis.chain_id, genesis.gas_limit));
   if (tx.max_fee < genesis.min_base_fee) {
     return fail(ErrorCode::kInvalid,
                 fmt::format("max fee per gas less than block base fee: maxFeePerGas: {}, baseFee: {} at least",
                             tx.max_fee.to_decimal(), genesis.min_base_fee.to_decimal()));
   }
-  out.cost = uint256(tx.gas_limit) * tx.max_fee + tx.value;  // check_static: does not wrap
+  // The rules: does not wrap.
+  out.cost = uint256(tx.gas_limit) * tx.max_fee + tx.value + uint256(blob_gas(tx)) * tx.max_fee_per_blob_gas;
   out.tx = std::move(shared);
   return out;
 }

@@ -28,16 +28,22 @@ JsonReply call(const Context& context, const Params& params) {
   });
 }
 
+Result<TransactionPtr> read_transaction(BytesView raw) {
+  if (raw.size() > kMaxTransactionBytes)
+    return fail(ErrorCode::kInvalid,
+                fmt::format("oversized data: transaction size {}, limit {}", raw.size(), kMaxTransactionBytes));
+  TRY_ASSIGN(auto tx, Transaction::decode(raw));
+  auto item = recover(std::move(tx));
+  if (!item) return fail(std::move(item).error().wrap("invalid sender"));
+  return item;
+}
+
 JsonReply send_raw(const Context& context, const Params& params) {
   TRY(params.at_most(1));
   TRY_ASSIGN(const auto raw, params.data(0));
-  if (raw.size() > kMaxTransactionBytes)
-    return failure(kServerError,
-                   fmt::format("oversized data: transaction size {}, limit {}", raw.size(), kMaxTransactionBytes));
-  auto tx = Transaction::decode(raw);
-  if (!tx) return failure(kServerError, tx.error().message);
-  auto item = recover(*std::move(tx));
-  if (!item) return failure(kServerError, "invalid sender: " + item.error().message);
+  const auto& reader = context.options.read_transaction;
+  const auto item = reader ? reader(raw) : read_transaction(raw);
+  if (!item) return failure(kServerError, item.error().message);
   if (auto added = context.mempool.add(*item); !added) return failure(kServerError, added.error().message);
   return json::value(to_hex0x((*item)->hash));
 }

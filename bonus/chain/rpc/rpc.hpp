@@ -47,6 +47,9 @@ struct RpcOptions {
   Duration filter_lifetime = std::chrono::minutes(5);  ///< Unused.
   std::size_t max_criteria_bytes = 32 << 20;           ///< Addresses and topics held by all subscriptions and filters.
 
+  /// How eth_sendRawTransaction reads a transaction and finds its sender; unset: Transaction::decode() and recover().
+  /// Whoever sets it bounds its size. Thread-safe.
+  std::function<Result<TransactionPtr>(BytesView)> read_transaction;
   std::function<std::size_t()> peer_count;  ///< net_peerCount; unset: 0. Thread-safe.
   /// eth_syncing; unset or nothing: false. Thread-safe.
   std::function<std::optional<SyncStatus>()> sync_status;
