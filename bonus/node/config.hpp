@@ -57,6 +57,9 @@ struct Config {
     std::string cors;
     std::vector<std::string> hosts;
     std::uint64_t max_connections = 0;
+    std::uint64_t max_websockets = 0;
+    std::uint64_t timeout_s = 0;
+    std::uint64_t max_log_blocks = 0;
   } rpc;
   ListenAddress api, registry, gateway, metrics;
   struct Storage {

@@ -58,6 +58,10 @@ Result<> Node::Impl::open_http() {
   rpc_options.cors_origin = config.rpc.cors;
   rpc_options.hosts = config.rpc.hosts;
   rpc_options.pool = &pool;
+  rpc_options.metrics = &metrics;
+  rpc_options.max_websockets = config.rpc.max_websockets;
+  rpc_options.request_timeout = std::chrono::seconds(config.rpc.timeout_s);
+  rpc_options.max_log_blocks = config.rpc.max_log_blocks;
   rpc_options.peer_count = [this] {
     std::size_t connected = 0;
     for (const auto& peer : transport->peers()) connected += transport->connected(peer.id) ? 1 : 0;
