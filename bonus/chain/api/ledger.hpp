@@ -110,6 +110,12 @@ class LedgerReader {
     (void)number, (void)index, (void)use;
     return fail(ErrorCode::kUnsupported, "this ledger cannot execute its blocks again");
   }
+  /// What the rules say of a block after `parent` with the number and the time of `child`: fills its form, base fee and
+  /// blob gas, and returns what it is executed in. Neither needs to be on the chain; `parent` may be a simulated block.
+  [[nodiscard]] virtual Result<BlockContext> simulated_context(const Header& parent, Header& child) const {
+    (void)parent, (void)child;
+    return fail(ErrorCode::kUnsupported, "this ledger simulates no blocks");
+  }
   /// The state root with all changes of `journal`, whose base is the state after block `number`. Takes no lock, so that
   /// it may be asked inside with_state().
   [[nodiscard]] virtual Result<Hash32> root_with(std::uint64_t number, const state::Journal& journal) const {

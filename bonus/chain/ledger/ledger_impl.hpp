@@ -55,6 +55,7 @@ class LedgerImpl final : public Ledger {
   [[nodiscard]] Result<> before_transaction(
       std::uint64_t number, std::size_t index,
       const std::function<Result<>(const StateView&, const BlockContext&)>& use) const override;
+  [[nodiscard]] Result<BlockContext> simulated_context(const Header& parent, Header& child) const override;
   [[nodiscard]] Result<Hash32> root_with(std::uint64_t number, const Journal& journal) const override;
   [[nodiscard]] Result<CallReply> call(const CallRequest& request, std::uint64_t number) const override;
   [[nodiscard]] Result<std::vector<FoundLog>> logs(const LogFilter& filter) const override;

@@ -243,6 +243,11 @@ Result<StateProof> LedgerImpl::proof(const Address& address, const std::vector<u
   return make_proof(nodes, stored->block.header.state_root, address, slots);
 }
 
+Result<BlockContext> LedgerImpl::simulated_context(const Header& parent, Header& child) const {
+  child.base_fee = next_base_fee(parent, genesis_);
+  return context_of(child);
+}
+
 Result<Hash32> LedgerImpl::root_with(std::uint64_t number, const Journal& journal) const {
   const auto head = head_info();
   TRY(check_number(number));

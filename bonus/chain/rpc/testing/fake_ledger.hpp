@@ -117,6 +117,30 @@ class FakeLedger final : public LedgerReader {
     out.genesis = &genesis_;
     return out;
   }
+  void set_natives(const ContractRegistry* natives) { natives_ = natives; }
+  const ContractRegistry* natives() const override { return natives_; }
+  /// Every transaction begins on the one state there is.
+  Result<> before_transaction(
+      std::uint64_t number, std::size_t,
+      const std::function<Result<>(const StateView&, const BlockContext&)>& use) const override {
+    TRY_ASSIGN(const auto block, context(number));
+    return use(View(*this), block);
+  }
+  Result<BlockContext> simulated_context(const Header& parent, Header& child) const override {
+    child.base_fee = parent.base_fee;
+    TRY_ASSIGN(auto out, context(0));
+    out.number = child.number;
+    out.timestamp = child.timestamp;
+    out.randao = child.prev_randao;
+    out.beneficiary = child.beneficiary;
+    out.gas_limit = child.gas_limit;
+    out.base_fee = child.base_fee;
+    return out;
+  }
+  /// There is no trie: a digest of nothing but the block's number.
+  Result<Hash32> root_with(std::uint64_t number, const state::Journal&) const override {
+    return uint256(number).to_be();
+  }
   Result<CallReply> call(const CallRequest& request, std::uint64_t) const override {
     if (!call_) return CallReply{true, {}, 21'000, {}};
     return call_(request);
@@ -207,6 +231,7 @@ class FakeLedger final : public LedgerReader {
   std::map<std::pair<Address, Hash32>, uint256> storage_;
   std::map<Hash32, std::shared_ptr<const Bytes>> codes_;
   std::function<Result<CallReply>(const CallRequest&)> call_;
+  const ContractRegistry* natives_ = nullptr;
   mutable std::mutex mutex_;  // guards blocks_, receipts_ and all below
   std::map<std::uint64_t, std::function<void(std::shared_ptr<const StoredBlock>)>> listeners_;
   std::uint64_t next_listener_ = 0;
