@@ -125,7 +125,6 @@ Result<> move_precompiles(const StateOverrides& overrides, Revision revision, ev
     if (const auto found = moved.find(address); found != moved.end()) return found->second;
     return precompiles::is_precompile(address, revision) ? std::optional(address) : std::nullopt;
   };
-  std::unordered_set<Address> destinations;
   for (const AccountOverride& item : overrides) {
     if (item.state && item.state_diff)
       return bad(fmt::format("account {} has both 'state' and 'stateDiff'", to_hex0x(item.address)));
@@ -134,8 +133,7 @@ Result<> move_precompiles(const StateOverrides& overrides, Revision revision, ev
       const Address& to = *item.move_precompile_to;
       if (!here) return bad(fmt::format("account {} is not a precompile", to_hex0x(item.address)));
       const bool taken = std::ranges::any_of(overrides, [&](const AccountOverride& o) { return o.address == to; });
-      if (taken || !destinations.insert(to).second)
-        return bad(fmt::format("account {} is already overridden", to_hex0x(to)));
+      if (taken) return bad(fmt::format("account {} is already overridden", to_hex0x(to)));
       moved[to] = *here;
     }
     if (here) moved[item.address] = std::nullopt;
