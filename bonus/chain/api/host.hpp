@@ -73,8 +73,8 @@ class NativeContract {
   [[nodiscard]] virtual CallOutcome call(Host& host, const CallInput& input) const = 0;
   /// After the last transaction of each block. Must not fail; its work is bounded by genesis parameters.
   virtual void end_block(Host& host) const = 0;
-  /// Sum of all wei that the contract owes to others; must equal its balance (conservation, checked in tests every
-  /// block).
+  /// Sum of all wei that the contract owes to others. Its balance is never less; it is more only by what was forced upon
+  /// it (the heir of a self-destructing contract is not asked). Tests compare them after every block.
   [[nodiscard]] virtual uint256 liabilities(const Host& host) const = 0;
 };
 
