@@ -259,6 +259,16 @@ TEST_F(FilterTest, RawBytes) {
   EXPECT_EQ(result("rpc_modules").at("eth"), "1.0");
 }
 
+TEST_F(FilterTest, ConfigurationOfEip7910) {
+  const auto current = result("eth_config").at("current").as_object();
+  EXPECT_EQ(current.at("chainId"), "0x7");
+  EXPECT_EQ(current.at("precompiles").at("ECREC"), "0x0000000000000000000000000000000000000001");
+  EXPECT_EQ(current.at("precompiles").at("P256VERIFY"), "0x0000000000000000000000000000000000000100");
+  EXPECT_EQ(current.at("precompiles").as_object().size(), 18u);
+  EXPECT_THAT(std::string(current.at("forkId").as_string()), ::testing::MatchesRegex("0x[0-9a-f]{8}"));
+  EXPECT_TRUE(result("eth_config").at("next").is_null());
+}
+
 TEST_F(FilterTest, NotificationsNeedAWebSocket) {
   EXPECT_EQ(error("eth_subscribe", R"(["newHeads"])"),
             (std::pair<std::int64_t, std::string>(-32601, "notifications not supported")));

@@ -41,7 +41,7 @@ Method find_method(std::string_view name) {
     std::unordered_map<std::string_view, Method> out;
     for (const auto& list : {block_methods(), state_methods(), call_methods(), estimate_methods(), proof_methods(),
                              access_list_methods(), simulate_methods(), trace_methods(), fee_methods(),
-                             filter_methods(), pool_methods(), raw_methods(), subscription_methods()})
+                             config_methods(), filter_methods(), pool_methods(), raw_methods(), subscription_methods()})
       for (const auto& [key, method] : list) out.emplace(key, method);
     return out;
   }();

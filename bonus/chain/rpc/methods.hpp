@@ -53,6 +53,7 @@ struct NamedMethod {
   Method method;
 };
 [[nodiscard]] std::span<const NamedMethod> block_methods();
+[[nodiscard]] std::span<const NamedMethod> config_methods();
 [[nodiscard]] std::span<const NamedMethod> filter_methods();
 [[nodiscard]] std::span<const NamedMethod> pool_methods();
 [[nodiscard]] std::span<const NamedMethod> raw_methods();
