@@ -97,7 +97,7 @@ class LedgerImpl final : public Ledger {
   [[nodiscard]] Block genesis_block(const Hash32& state_root) const;
 
   // ledger_history.cpp
-  void add_history(const ExecutedBlock& executed, Batch& out) const;
+  static void add_state(const ExecutedBlock& executed, Batch& out);
   [[nodiscard]] Result<> load_pruning();
   [[nodiscard]] Result<> load_recent();
   [[nodiscard]] Result<> prune();

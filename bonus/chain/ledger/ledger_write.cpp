@@ -82,12 +82,7 @@ Result<StateDiff> LedgerImpl::state_diff(const Journal& journal, const Head& hea
   // Under the lock, so that the cache of nodes may learn from it.
   const NodesAt nodes(nodes_, head.header.number, head.snapshot.get(), true);
   TRY_ASSIGN(auto out, make_diff(journal, nodes, head.header.state_root));
-  if (!out.wiped.empty()) {
-    // EIP-6780 rules it out, and the flat tables have no way to drop slots that were never read.
-    return fail(ErrorCode::kInternal,
-                fmt::format("{} self-destructed although it had storage before the block: the rules in force forbid it",
-                            to_hex0x(out.wiped.front())));
-  }
+  TRY(check_storable(out));
   return out;
 }
 
@@ -241,22 +236,8 @@ Batch LedgerImpl::make_batch(const ExecutedBlock& executed, BytesView raw_block,
     for (const unsigned shift : {24u, 16u, 8u, 0u}) place.push_back(static_cast<std::uint8_t>(i >> shift));
     out.put(Table::kTxIndex, executed.block.transactions[i]->hash, place);
   }
-  add_history(executed, out);
+  add_state(executed, out);
   for (const auto& [hash, code] : executed.diff.codes) out.put(Table::kCode, hash, *code);
-  for (const auto& [address, change] : executed.diff.accounts) {
-    if (is_missing(change.after)) {
-      out.erase(Table::kAccounts, address);
-    } else {
-      out.put(Table::kAccounts, address, encode_account(change.after));
-    }
-  }
-  for (const auto& [key, change] : executed.diff.slots) {
-    if (change.after.is_zero()) {
-      out.erase(Table::kStorage, slot_record_key(key));
-    } else {
-      out.put(Table::kStorage, slot_record_key(key), encode_slot_value(change.after));
-    }
-  }
   Bytes head = number;
   append(head, executed.hash);
   out.put(Table::kMeta, as_bytes("head"), head);

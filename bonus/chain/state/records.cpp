@@ -211,11 +211,14 @@ Result<std::vector<NewNodes::Replaced>> decode_replaced_record(BytesView in) {
   return out;
 }
 
-Bytes encode_changes_record(ChangesRecord changes) {
+void sort_changes(ChangesRecord& changes) {
   std::ranges::sort(changes.accounts);
   std::ranges::sort(changes.slots, [](const SlotKey& a, const SlotKey& b) {
     return a.contract == b.contract ? a.slot < b.slot : a.contract < b.contract;
   });
+}
+
+Bytes encode_changes_record(const ChangesRecord& changes) {
   rlp::Encoder e;
   e.begin_list().number(kVersion).begin_list();
   for (const Address& address : changes.accounts) e.bytes(address);

@@ -29,8 +29,9 @@ struct ChangesRecord {
   std::vector<Address> accounts;
   std::vector<SlotKey> slots;
 };
-/// Sorts both lists.
-[[nodiscard]] Bytes encode_changes_record(ChangesRecord changes);
+void sort_changes(ChangesRecord& changes);
+/// Both lists must be sorted.
+[[nodiscard]] Bytes encode_changes_record(const ChangesRecord& changes);
 [[nodiscard]] Result<ChangesRecord> decode_changes_record(BytesView in);
 
 /// `raw` is block.encode().

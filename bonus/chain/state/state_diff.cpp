@@ -60,6 +60,7 @@ Result<StateDiff> make_diff(const Journal& journal, const NodeSource& nodes, con
     if (by_contract.contains(entry.address) || entry.storage_wiped || !same(entry.before, entry.now))
       changed.emplace(entry.address, &entry);
   });
+  out.accounts.reserve(changed.size());
   Trie trie(&nodes, parent_root);
   for (const auto& [address, entry] : changed) {
     const auto slots = by_contract.find(address);
@@ -74,6 +75,13 @@ Result<StateDiff> make_diff(const Journal& journal, const NodeSource& nodes, con
   }
   out.root = trie.commit(out.nodes);
   return out;
+}
+
+Result<> check_storable(const StateDiff& diff) {
+  if (diff.wiped.empty()) return {};
+  return fail(ErrorCode::kInternal, to_hex0x(diff.wiped.front()) +
+                                        " self-destructed although it had storage before the block: the rules in force "
+                                        "forbid it, and the tables of the state cannot follow");
 }
 
 }  // namespace bonus::chain::state

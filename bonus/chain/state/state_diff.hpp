@@ -29,4 +29,8 @@ struct StateDiff {
 /// accounts in the result are the new ones. kCorrupt when a node is missing.
 [[nodiscard]] Result<StateDiff> make_diff(const Journal& journal, const NodeSource& nodes, const Hash32& parent_root);
 
+/// The flat tables can only follow slots that are named. kInternal when a contract lost all that was stored for it,
+/// which EIP-6780 rules out on BonusChain.
+[[nodiscard]] Result<> check_storable(const StateDiff& diff);
+
 }  // namespace bonus::chain::state

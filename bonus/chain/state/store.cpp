@@ -177,11 +177,12 @@ class RocksStore final : public Store {
 
   [[nodiscard]] Result<> write(const Batch& batch, bool sync) override {
     rocksdb::WriteBatch out;
-    for (const Batch::Change& change : batch.changes) {
-      const auto status = change.value ? out.Put(handle(change.table), slice(change.key), slice(*change.value))
-                                       : out.Delete(handle(change.table), slice(change.key));
+    TRY(batch.for_each([&](Table table, BytesView key, std::optional<BytesView> value) -> Result<> {
+      const auto status =
+          value ? out.Put(handle(table), slice(key), slice(*value)) : out.Delete(handle(table), slice(key));
       if (!status.ok()) return fail(to_error(status, "batch"));
-    }
+      return {};
+    }));
     rocksdb::WriteOptions options;
     options.sync = sync;
     const auto status = db_->Write(options, &out);

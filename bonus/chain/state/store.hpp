@@ -33,17 +33,40 @@ inline constexpr std::size_t kTableCount = 14;
 /// Numbers as keys: 8 bytes big-endian, so that they sort.
 [[nodiscard]] Bytes number_key(std::uint64_t number);
 
-struct Batch {
+/// Changes to be written together. One allocation for all keys and values: a block has tens of thousands.
+class Batch {
+ public:
+  void put(Table table, BytesView key, BytesView value) {
+    changes_.push_back({table, true, key.size(), value.size()});
+    append(bytes_, key);
+    append(bytes_, value);
+  }
+  void erase(Table table, BytesView key) {
+    changes_.push_back({table, false, key.size(), 0});
+    append(bytes_, key);
+  }
+  [[nodiscard]] bool empty() const { return changes_.empty(); }
+  /// In the order in which they were added; a value of nothing erases.
+  template <class Use>
+  [[nodiscard]] Result<> for_each(const Use& use) const {
+    BytesView rest = bytes_;
+    for (const Change& change : changes_) {
+      const BytesView key = rest.first(change.key_size);
+      const BytesView value = rest.subspan(change.key_size, change.value_size);
+      rest = rest.subspan(change.key_size + change.value_size);
+      TRY(use(change.table, key, change.put ? std::optional(value) : std::nullopt));
+    }
+    return {};
+  }
+
+ private:
   struct Change {
     Table table;
-    Bytes key;
-    std::optional<Bytes> value;  ///< Nothing: erase.
+    bool put;
+    std::size_t key_size, value_size;
   };
-  std::vector<Change> changes;
-  void put(Table table, BytesView key, BytesView value) {
-    changes.push_back({table, {key.begin(), key.end()}, Bytes(value.begin(), value.end())});
-  }
-  void erase(Table table, BytesView key) { changes.push_back({table, {key.begin(), key.end()}, std::nullopt}); }
+  Bytes bytes_;
+  std::vector<Change> changes_;
 };
 
 /// A consistent view of all tables; released with the last reference, before the store.
