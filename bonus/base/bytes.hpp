@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bonus/base/hash_table.hpp"
 #include "bonus/base/result.hpp"
 
 namespace bonus {
@@ -73,9 +74,6 @@ inline void append(Bytes& out, BytesView in) { out.insert(out.end(), in.begin(),
 template <std::size_t N, class Tag>
 struct std::hash<bonus::FixedBytes<N, Tag>> {
   std::size_t operator()(const bonus::FixedBytes<N, Tag>& value) const noexcept {
-    // Values are digests or addresses: their first bytes are uniform already.
-    std::size_t out = 0;
-    std::memcpy(&out, value.bytes.data(), std::min(sizeof out, N));
-    return out;
+    return static_cast<std::size_t>(bonus::hash_bytes(value.bytes.data(), N));
   }
 };

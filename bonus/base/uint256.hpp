@@ -86,6 +86,6 @@ struct DivMod {
 template <>
 struct std::hash<bonus::uint256> {
   std::size_t operator()(const bonus::uint256& v) const noexcept {
-    return (v.limb[0] * 0x9E3779B97F4A7C15ULL) ^ (v.limb[1] + 0x7F4A7C15ULL) ^ (v.limb[2] << 1) ^ (v.limb[3] << 7);
+    return bonus::hash_mix(v.limb[0], v.limb[1]) ^ bonus::hash_mix(v.limb[2], v.limb[3], 2);
   }
 };

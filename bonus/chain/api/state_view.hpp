@@ -24,27 +24,14 @@ struct SlotKey {
   friend bool operator==(const SlotKey&, const SlotKey&) = default;
 };
 
-/// Slots are hashes plus small offsets, or small numbers: multiply to spread both.
-[[nodiscard]] inline std::uint64_t cache_hash(const SlotKey& key) {
-  std::uint64_t a = 0;
-  std::memcpy(&a, key.contract.bytes.data() + 12, sizeof a);
-  std::uint64_t h = (key.slot.limb[0] ^ (key.slot.limb[1] << 1)) + 0x9E3779B97F4A7C15ULL * (a ^ key.slot.limb[3]);
-  h = (h ^ (h >> 29)) * 0xBF58476D1CE4E5B9ULL;
-  h = (h ^ key.slot.limb[2] ^ (h >> 32)) * 0x94D049BB133111EBULL;
-  return h ^ (h >> 31);
-}
 [[nodiscard]] inline std::uint64_t cache_hash(const Address& key) {
-  std::uint64_t a = 0;
-  std::uint64_t b = 0;
-  std::memcpy(&a, key.bytes.data(), sizeof a);
-  std::memcpy(&b, key.bytes.data() + 12, sizeof b);
-  const std::uint64_t h = (a ^ (b << 1) ^ (b >> 7)) * 0x9E3779B97F4A7C15ULL;
-  return h ^ (h >> 31);
+  return hash_bytes(key.bytes.data(), Address::kSize);
 }
-[[nodiscard]] inline std::uint64_t cache_hash(const Hash32& key) {
-  std::uint64_t a = 0;
-  std::memcpy(&a, key.bytes.data(), sizeof a);
-  return a;
+[[nodiscard]] inline std::uint64_t cache_hash(const Hash32& key) { return hash_bytes(key.bytes.data(), Hash32::kSize); }
+[[nodiscard]] inline std::uint64_t cache_hash(const SlotKey& key) {
+  const std::uint64_t slot =
+      hash_mix(key.slot.limb[0], key.slot.limb[1]) ^ hash_mix(key.slot.limb[2], key.slot.limb[3], 2);
+  return hash_mix(slot, cache_hash(key.contract), 1);
 }
 struct CacheHasher {
   template <class Key>
