@@ -61,6 +61,9 @@ struct Config {
     std::uint64_t timeout_s = 0;
     std::uint64_t max_log_blocks = 0;
   } rpc;
+  struct Chain {
+    std::uint64_t trie_blocks = 0, history_blocks = 0;  ///< 0: all.
+  } chain;
   ListenAddress api, registry, gateway, metrics;
   struct Storage {
     std::string path;

@@ -107,6 +107,12 @@ constexpr std::array kKeys{
     Key{"storage", "quota", "size", R"("20Gi")", kNone, "Most that the blob store may hold.",
         [](C& c, const V& v) { return set_size(c.config.storage.quota_bytes, v, 1 << 20); }},
 
+    Key{"chain", "trie_blocks", "number", "128", kNone,
+        "Last states that are kept as a trie, for proofs. 0: all, from the genesis block on (an archive).",
+        [](C& c, const V& v) { return set_number(c.config.chain.trie_blocks, v, 0, 1'000'000'000); }},
+    Key{"chain", "history_blocks", "number", "100000", kNone,
+        "Last states that can be read: eth_call and balances at an old block. 0: all.",
+        [](C& c, const V& v) { return set_number(c.config.chain.history_blocks, v, 0, 1'000'000'000); }},
     Key{"mempool", "max_transactions", "number", "20000", kNone, "Transactions waiting in memory, 16..10000000.",
         [](C& c, const V& v) { return set_number(c.config.mempool.max_transactions, v, 16, 10'000'000); }},
     Key{"mempool", "max_bytes", "size", R"("64Mi")", kNone, "Their size in all.",

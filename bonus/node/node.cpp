@@ -105,6 +105,8 @@ std::string Node::Impl::advertised() const {
 
 Result<> Node::Impl::open_stores() {
   chain::ledger::LedgerOptions options;
+  options.trie_blocks = config.chain.trie_blocks;
+  options.history_blocks = config.chain.history_blocks;
   auto opened = chain::ledger::open_ledger(path("ledger"), genesis, chain::contracts::system_contracts(), options);
   if (!opened) return fail(std::move(opened).error().wrap("the ledger in " + path("ledger")));
   ledger = *std::move(opened);
