@@ -22,6 +22,7 @@ class Reference {
       if (status == Status::kSuccess) status = pay(op);
       show(op, before, memory, status);
       if (status != Status::kSuccess) return status;
+      if (machine_.tracer() != nullptr && machine_.tracer()->stopped()) return Status::kOutOfGas;
       if (op == OP_STOP) return Status::kSuccess;
       if (op == OP_RETURN || op == OP_REVERT) {
         frame_.output_size = static_cast<std::size_t>(peek(1).low64());

@@ -32,6 +32,8 @@ class Tracer {
   virtual void on_exit(const Message& /*message*/, const Outcome& /*outcome*/) {}
   virtual void on_step(const Step& /*step*/) {}
   virtual void on_log(const Log& /*log*/) {}
+  /// True ends every frame at its next instruction as if it were out of gas: for a bound on what a trace may take.
+  [[nodiscard]] virtual bool stopped() const { return false; }
 };
 
 }  // namespace bonus::chain::evm

@@ -11,6 +11,7 @@
 #include "bonus/chain/precompiles/precompiles.hpp"
 #include "bonus/chain/rpc/encode.hpp"
 #include "bonus/chain/rpc/scene.hpp"
+#include "bonus/chain/rpc/trace_tracer.hpp"
 #include "bonus/chain/rpc/vm_error.hpp"
 
 namespace bonus::chain::rpc {
@@ -23,8 +24,9 @@ constexpr int kMaxRounds = 32;  // Each adds something to the list; real contrac
 /// Collects addresses and slots in the order in which they are first used.
 class AccessCollector final : public evm::Tracer {
  public:
-  AccessCollector(const std::vector<Transaction::AccessEntry>& start, const std::unordered_set<Address>& excluded)
-      : excluded_(excluded) {
+  AccessCollector(const std::vector<Transaction::AccessEntry>& start, const std::unordered_set<Address>& excluded,
+                  TraceBudget& budget)
+      : excluded_(excluded), budget_(budget) {
     for (const auto& entry : start) {
       add(entry.address);
       for (const Hash32& key : entry.keys) add(entry.address, key);
@@ -34,7 +36,7 @@ class AccessCollector final : public evm::Tracer {
   void on_step(const evm::Step& step) override {
     using namespace evm;  // NOLINT(google-build-using-namespace): the instructions
     const std::size_t height = step.stack.size();
-    if (height == 0) return;
+    if (!budget_.step() || height == 0) return;
     const uint256& top = step.stack[height - 1];
     switch (step.op) {
       case OP_SLOAD:
@@ -57,6 +59,7 @@ class AccessCollector final : public evm::Tracer {
     }
   }
 
+  [[nodiscard]] bool stopped() const override { return !budget_.ok(); }
   [[nodiscard]] const std::vector<Transaction::AccessEntry>& list() const { return list_; }
   [[nodiscard]] std::size_t size() const { return size_; }
 
@@ -79,6 +82,7 @@ class AccessCollector final : public evm::Tracer {
   }
 
   const std::unordered_set<Address>& excluded_;
+  TraceBudget& budget_;
   std::vector<Transaction::AccessEntry> list_;
   std::unordered_map<Address, std::size_t> places_;
   std::unordered_map<Address, std::unordered_set<Hash32>> keys_;
@@ -114,11 +118,13 @@ std::unordered_set<Address> always_warm(const Scene& scene, const CallArguments&
 JsonReply access_list_of(const Scene& scene, CallArguments call, std::uint64_t gas) {
   const auto excluded = always_warm(scene, call);
   if (!call.access_list) call.access_list.emplace();
-  std::size_t known = AccessCollector(*call.access_list, excluded).size();
+  TraceBudget budget({}, scene.context.deadline);
+  std::size_t known = AccessCollector(*call.access_list, excluded, budget).size();
   for (int round = 1; round <= kMaxRounds; ++round) {
     TRY(scene.context.in_time());
-    AccessCollector seen(*call.access_list, excluded);
+    AccessCollector seen(*call.access_list, excluded, budget);
     const auto attempt = scene.run(call, gas, &seen);
+    if (budget.failed()) return std::unexpected(*budget.failed());
     if (!attempt) return failure(kServerError, "failed to apply transaction: err: " + attempt.error().message);
     // A collector begins with the list that the run had, so that it only grows.
     if (round > 1 && seen.size() == known) {

@@ -64,16 +64,17 @@ Reply<std::unique_ptr<TraceRequest>> read_request(const Context& context, const 
   return std::make_unique<TraceRequest>(TraceRequest{std::move(options), deadline, TraceBudget(limits, deadline)});
 }
 
-/// Runs `item` under the tracer that the request names.
+/// Runs `item` under the tracer that the request names. `logs` counts those of the block so far.
 JsonReply trace(TraceRequest& request, evm::Machine& machine, TransactionTracer& tracer, const SenderTransaction& item,
-                const evm::TransitionOptions& options) {
+                const evm::TransitionOptions& options, std::size_t& logs) {
   const BlockContext& block = machine.block();
   const uint256 price =
       block.revision >= Revision::kLondon ? item.tx.effective_gas_price(block.base_fee) : item.tx.max_fee;
-  tracer.begin({&item, &block, price, &machine.journal()});
+  tracer.begin({&item, &block, price, logs, &machine.journal()});
   const auto outcome = evm::transact(machine, item, options);
   if (!outcome) return failure(kServerError, "tracing failed: " + outcome.error().message);
   if (request.budget.failed()) return std::unexpected(*request.budget.failed());
+  logs += outcome->logs.size();
   return tracer.finish(*outcome);
 }
 
@@ -86,13 +87,13 @@ evm::MachineOptions machine_options(const Context& context, evm::Tracer* tracer)
 }
 
 JsonReply trace_mined(const Context& context, TraceRequest& request, const StateView& state, const BlockContext& block,
-                      const SenderTransaction& item) {
+                      const SenderTransaction& item, std::size_t first_log) {
   TRY_ASSIGN(const auto tracer, make_tracer(request.options, request.budget));
   state::Journal journal(state);
   evm::Machine machine(journal, block, machine_options(context, tracer.get()));
   evm::TransitionOptions options;
   options.burn_base_fee = context.ledger.burns_base_fee();
-  return trace(request, machine, *tracer, item, options);
+  return trace(request, machine, *tracer, item, options, first_log);
 }
 
 JsonReply trace_transaction(const Context& context, const Params& params) {
@@ -106,7 +107,7 @@ JsonReply trace_transaction(const Context& context, const Params& params) {
   JsonReply out = nullptr;
   const auto done = context.ledger.before_transaction(
       receipt->block_number, receipt->index, [&](const StateView& state, const BlockContext& block) -> Result<> {
-        out = trace_mined(context, *request, state, block, *receipt->transaction);
+        out = trace_mined(context, *request, state, block, *receipt->transaction, receipt->first_log_index);
         return {};
       });
   if (!done) return failure(done.error());
@@ -120,11 +121,12 @@ JsonReply trace_all(const Context& context, TraceRequest& request, const StateVi
   evm::TransitionOptions options;
   options.burn_base_fee = context.ledger.burns_base_fee();
   json::array out;
+  std::size_t logs = 0;
   for (const TransactionPtr& item : transactions) {
     TRY(context.in_time());
     TRY_ASSIGN(const auto tracer, make_tracer(request.options, request.budget));
     evm::Machine machine(journal, block, machine_options(context, tracer.get()));
-    TRY_ASSIGN(auto result, trace(request, machine, *tracer, *item, options));
+    TRY_ASSIGN(auto result, trace(request, machine, *tracer, *item, options, logs));
     json::object one;
     one["txHash"] = to_hex0x(item->hash);
     one["result"] = std::move(result);
@@ -201,7 +203,8 @@ JsonReply trace_call(const Context& context, const Params& params) {
     options.simulate = true;
     options.burn_base_fee = context.ledger.burns_base_fee();
     const std::uint64_t nonce = call.nonce.value_or(journal.account(call.from).nonce);
-    return trace(*request, machine, *tracer, to_transaction(call, gas, nonce, block.chain_id), options);
+    std::size_t logs = 0;
+    return trace(*request, machine, *tracer, to_transaction(call, gas, nonce, block.chain_id), options, logs);
   });
 }
 

@@ -297,64 +297,6 @@ TEST_F(RpcTest, StateOfAccounts) {
       "\"0xd3c21bcecceda1000000\"");
 }
 
-TEST_F(RpcTest, CallsAndReverts) {
-  ledger_.on_call([](const CallRequest& request) -> Result<CallReply> {
-    if (request.data.empty()) return CallReply{true, Bytes{1, 2}, 22'000, {}};
-    return CallReply{false, abi::encode_revert("no offer fits"), 22'000, {}};
-  });
-  const auto to = R"("to":)" + quoted(kMarketAddress);
-  EXPECT_EQ(text("eth_call", "[{" + to + R"(},"latest"])"), "\"0x0102\"");
-  for (const auto* method : {"eth_call", "eth_estimateGas"}) {
-    const auto out = call(method, "[{" + to + R"(,"input":"0x01020304"}])").at("error");
-    EXPECT_EQ(out.at("code"), 3);
-    EXPECT_EQ(out.at("message"), "execution reverted: no offer fits");
-    EXPECT_EQ(out.at("data"), json::value(to_hex0x(abi::encode_revert("no offer fits"))));
-  }
-  EXPECT_THAT(error("eth_call", "[{" + to + R"(,"input":"0x01","data":"0x02"}])").second,
-              HasSubstr("both \"data\" and \"input\""));
-  EXPECT_EQ(error("eth_call", "[{" + to + R"(},"latest",{"0x00":{}}])").first, -32602);
-}
-
-TEST_F(RpcTest, EstimatesAreTheSmallestGasThatWorks) {
-  // A contract that keeps a reserve: it uses 30,000 but fails below 41,234.
-  std::size_t calls = 0;
-  ledger_.on_call([&calls](const CallRequest& request) -> Result<CallReply> {
-    ++calls;
-    return CallReply{request.gas >= 41'234, {}, 30'000, {}};
-  });
-  EXPECT_EQ(text("eth_estimateGas", R"([{"to":"0x000000000000000000000000000000000000c003"}])"), "\"0xa112\"");
-  EXPECT_LT(calls, 40u);
-  ledger_.on_call([](const CallRequest& request) -> Result<CallReply> {
-    if (request.gas < 100'000) return CallReply{false, abi::encode_revert("out of gas"), request.gas, {}};
-    return CallReply{true, {}, 100'000, {}};
-  });
-  EXPECT_EQ(text("eth_estimateGas", R"([{"to":"0x000000000000000000000000000000000000c003"}])"), "\"0x186a0\"");
-  EXPECT_THAT(
-      error("eth_estimateGas", R"([{"to":"0x000000000000000000000000000000000000c003","gas":"0xc350"}])").second,
-      HasSubstr("gas required exceeds allowance (50000)"));
-  EXPECT_EQ(
-      error(
-          "eth_estimateGas",
-          R"([{"from":"0x00000000000000000000000000000000000000ff","to":"0x000000000000000000000000000000000000c003","value":"0x1"}])")
-          .second,
-      "insufficient funds for transfer");
-}
-
-TEST_F(RpcTest, EstimatesOfSystemContractsLeaveRoom) {
-  ledger_.on_call([](const CallRequest&) -> Result<CallReply> { return CallReply{true, {}, 100'000, {}}; });
-  // 100,000 + half + 50,000
-  EXPECT_EQ(text("eth_estimateGas", R"([{"to":"0x000000000000000000000000000000000000b003"}])"), "\"0x30d40\"");
-}
-
-TEST_F(RpcTest, AccessListsCostGas) {
-  const std::string entry =
-      R"({"address":"0x000000000000000000000000000000000000b003","storageKeys":[)" + quoted(Hash32{}) + "]}";
-  const std::string to = R"("to":"0x000000000000000000000000000000000000c003")";
-  EXPECT_EQ(text("eth_estimateGas", "[{" + to + "}]"), "\"0x5208\"");
-  EXPECT_EQ(text("eth_estimateGas", "[{" + to + R"(,"accessList":[)" + entry + "]}]"), "\"0x62d4\"");
-  EXPECT_EQ(error("eth_estimateGas", "[{" + to + R"(,"accessList":[1]}])").first, -32602);
-}
-
 TEST_F(RpcTest, Fees) {
   const auto next = next_base_fee(ledger_.head(), ledger_.genesis());
   const auto tip = result("eth_maxPriorityFeePerGas");

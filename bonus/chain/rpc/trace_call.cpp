@@ -13,7 +13,7 @@ namespace json = boost::json;
 
 struct CallLog {
   Log log;
-  std::size_t index = 0;     ///< Among the transaction's logs.
+  std::size_t index = 0;     ///< In the block, as the receipt has it.
   std::size_t position = 0;  ///< Calls made before it.
 };
 struct CallFrame {
@@ -40,6 +40,7 @@ class CallTreeTracer : public TransactionTracer {
   void begin(const TracedTransaction& traced) override { traced_ = traced; }
 
   void on_enter(const evm::Message& message, std::uint8_t op) override {
+    ++depth_;
     if (only_top_ && message.depth > 0) return;
     if (!budget_.step() || !budget_.take(kFrameBytes + 2 * message.input.size())) return;
     CallFrame frame;
@@ -57,6 +58,7 @@ class CallTreeTracer : public TransactionTracer {
   }
 
   void on_exit(const evm::Message& message, const evm::Outcome& outcome) override {
+    --depth_;
     if ((only_top_ && message.depth > 0) || !budget_.ok() || open_.empty()) return;
     CallFrame& frame = open_.back();
     const std::int64_t left = std::max<std::int64_t>(outcome.gas_left, 0);
@@ -90,12 +92,14 @@ class CallTreeTracer : public TransactionTracer {
   }
 
   void on_log(const Log& log) override {
-    const std::size_t index = next_log_++;
-    if (!with_log_ || open_.empty() || !budget_.ok()) return;
-    if (only_top_ && log.address != open_.back().to) return;
+    if (!with_log_ || open_.empty() || !budget_.ok() || (only_top_ && depth_ > 1)) return;
+    // Logs that are undone later do not count, as they have no place in the receipt.
+    const std::size_t index = traced_.first_log + traced_.journal->logs().size();
     if (!budget_.take(kFrameBytes + 2 * log.data.size())) return;
     open_.back().logs.push_back({log, index, open_.back().calls.size()});
   }
+
+  [[nodiscard]] bool stopped() const override { return !budget_.ok(); }
 
   JsonReply finish(const evm::TransactionOutcome& outcome) override {
     if (budget_.failed()) return std::unexpected(*budget_.failed());
@@ -118,7 +122,7 @@ class CallTreeTracer : public TransactionTracer {
   TracedTransaction traced_;
   std::vector<CallFrame> open_;  ///< From the transaction's own frame to the running one.
   std::vector<std::optional<FaultPlace>> faults_;
-  std::size_t next_log_ = 0;
+  std::size_t depth_ = 0;
 };
 
 class CallTracer final : public CallTreeTracer {

@@ -83,6 +83,8 @@ class PrestateTracer final : public TransactionTracer {
         return;
     }
   }
+  [[nodiscard]] bool stopped() const override { return !budget_.ok(); }
+
   JsonReply finish(const evm::TransactionOutcome& /*outcome*/) override {
     if (budget_.failed()) return std::unexpected(*budget_.failed());
     if (!diff_) {

@@ -45,6 +45,8 @@ class StructLogger final : public TransactionTracer {
     steps_.emplace_back(std::move(out));
   }
 
+  [[nodiscard]] bool stopped() const override { return !budget_.ok(); }
+
   JsonReply finish(const evm::TransactionOutcome& outcome) override {
     if (budget_.failed()) return std::unexpected(*budget_.failed());
     const bool shows_output = outcome.status == evm::Status::kSuccess || outcome.status == evm::Status::kRevert;

@@ -28,6 +28,7 @@ class SelectorTracer final : public TransactionTracer {
     if (made) (void)budget_.take(2 * key.size());
     ++place->second;
   }
+  [[nodiscard]] bool stopped() const override { return !budget_.ok(); }
   JsonReply finish(const evm::TransactionOutcome& /*outcome*/) override {
     if (budget_.failed()) return std::unexpected(*budget_.failed());
     json::object out;
@@ -67,6 +68,9 @@ class MuxTracer final : public TransactionTracer {
   }
   void on_log(const Log& log) override {
     for (const auto& [name, tracer] : tracers_) tracer->on_log(log);
+  }
+  [[nodiscard]] bool stopped() const override {
+    return std::ranges::any_of(tracers_, [](const auto& entry) { return entry.second->stopped(); });
   }
   JsonReply finish(const evm::TransactionOutcome& outcome) override {
     json::object out;

@@ -20,6 +20,7 @@ struct TracedTransaction {
   const SenderTransaction* item = nullptr;
   const BlockContext* block = nullptr;
   uint256 price;                            ///< Wei per gas, as GASPRICE reads it.
+  std::size_t first_log = 0;                ///< Logs of the block before this transaction.
   const state::Journal* journal = nullptr;  ///< During the run, and after it.
 };
 
