@@ -4,6 +4,11 @@
 #include <fmt/format.h>
 
 namespace bonus::chain::state {
+namespace {
+
+constexpr Address kRipemd160{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3}};
+
+}  // namespace
 
 std::uint32_t Journal::account_place(const Address& address) const {
   const std::uint64_t hash = cache_hash(address);
@@ -82,7 +87,11 @@ Journal::AccountEntry& Journal::change(std::uint32_t place) {
   return entry;
 }
 
-void Journal::touch(const Address& address) { (void)change(account_place(address)); }
+void Journal::touch(const Address& address) {
+  const std::uint32_t place = account_place(address);
+  if (address == kRipemd160 && is_empty(accounts_[place].now)) ripemd_touched_tx_ = tx_;
+  (void)change(place);
+}
 
 void Journal::set_storage(const SlotKey& key, const uint256& value) {
   const std::uint32_t place = slot_place(key);
@@ -271,6 +280,10 @@ void Journal::end_transaction(bool clear_empty) {
       AccountEntry& entry = accounts_[place];
       // An account can be empty and own storage only where a test says so; it goes with its storage (EIP-161).
       if (entry.touched_tx == tx_ && !is_missing(entry.now) && is_empty(entry.now)) remove(entry);
+    }
+    if (ripemd_touched_tx_ == tx_) {
+      AccountEntry& entry = find_account(kRipemd160);
+      if (!is_missing(entry.now) && is_empty(entry.now)) remove(entry);
     }
   }
   if (wiped) {

@@ -141,6 +141,9 @@ class Journal {
 
   const StateView& base_;
   std::uint32_t tx_ = 1;
+  /// Since mainnet's block 2,675,119 a touch of the empty account 0x03 outlives the failure of the call that made it
+  /// (EIP-161, "Addendum"): the transaction that touched it last.
+  std::uint32_t ripemd_touched_tx_ = 0;
   std::int64_t refund_ = 0;
   mutable StableList<AccountEntry> accounts_;
   mutable FlatIndex account_index_;

@@ -129,6 +129,27 @@ TEST(StateRun, TracesAreThoseOfGeth) {
                                    to_hex0x(expected_root())));
 }
 
+/// EIP-161, "Addendum": of the touches in a call that failed only that of the empty RIPEMD-160 account counts.
+TEST(StateRun, TheTouchOfRipemdOutlivesTheFailure) {
+  const auto precompile = [](std::uint8_t number) {
+    Address out;
+    out.bytes[19] = number;
+    return out;
+  };
+  const MemoryState state({{precompile(2), {}}, {precompile(3), {}}});
+  for (const bool clears : {false, true}) {
+    state::Journal journal(state);
+    journal.begin_transaction();
+    const auto before = journal.snapshot();
+    journal.touch(precompile(2));
+    journal.touch(precompile(3));
+    journal.revert(before);
+    journal.end_transaction(clears);
+    EXPECT_TRUE(journal.exists(precompile(2)));
+    EXPECT_EQ(journal.exists(precompile(3)), !clears);
+  }
+}
+
 TEST(StateRun, BrokenFilesAreNamed) {
   for (const std::string_view text :
        {"", "[]", R"({"a": 1})", R"({"a": {}})", R"({"a": {"env": {}, "pre": {}, "transaction": {}, "post": {}}})",
