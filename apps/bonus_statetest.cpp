@@ -9,6 +9,7 @@
 #include <iterator>
 #include <map>
 
+#include "bonus/chain/vectors/differential.hpp"
 #include "bonus/chain/vectors/eip3155.hpp"
 #include "bonus/chain/vectors/state_run.hpp"
 
@@ -22,6 +23,8 @@ struct Arguments {
   std::vector<std::string> paths;
   std::string filter;
   bool trace = false, json = false, reference = false, reasons = false, quiet = false;
+  std::uint64_t generate = 0, seed = 1;
+  std::string fork;
 };
 
 struct Failure {
@@ -181,6 +184,25 @@ void print_text(const Totals& totals) {
   if (totals.tests == 0) fmt::print("no test was run\n");
 }
 
+/// Random tests whose expectation is what our own interpreter gives, for other implementations to disagree with.
+Result<> generate(const Arguments& arguments) {
+  const auto revision = bonus::chain::revision_from(arguments.fork);
+  if (!arguments.fork.empty() && !revision)
+    return bonus::fail(bonus::ErrorCode::kInvalid, "unknown fork " + arguments.fork);
+  const fs::path folder = arguments.paths.front();
+  std::error_code error;
+  fs::create_directories(folder, error);
+  for (std::uint64_t seed = arguments.seed; seed - arguments.seed < arguments.generate; ++seed) {
+    vectors::Choices choices(seed);
+    const auto scenario = revision ? vectors::random_scenario(choices, *revision) : vectors::random_scenario(choices);
+    const std::string name = fmt::format("random{}", seed);
+    std::ofstream out(folder / (name + ".json"), std::ios::binary);
+    out << vectors::to_state_test(scenario, vectors::run_scenario(scenario, {}), name) << '\n';
+    if (!out.flush()) return bonus::fail(bonus::ErrorCode::kIo, folder.string() + ": cannot be written");
+  }
+  return {};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -195,7 +217,16 @@ int main(int argc, char** argv) {
   app.add_flag("--reference", arguments.reference, "Run the slow reference interpreter");
   app.add_flag("--reasons", arguments.reasons, "A refused transaction must be refused for the named reason");
   app.add_flag("-q,--quiet", arguments.quiet, "No progress on standard error");
+  app.add_option("--generate", arguments.generate, "Write this many random tests into the folder PATH instead");
+  app.add_option("--seed", arguments.seed, "The first seed of --generate");
+  app.add_option("--fork", arguments.fork, "The fork of --generate; without it any");
   CLI11_PARSE(app, argc, argv);
+
+  if (arguments.generate != 0) {
+    const auto done = generate(arguments);
+    if (!done) fmt::print(stderr, "bonus-statetest: {}\n", done.error().message);
+    return done ? 0 : 2;
+  }
 
   const auto files = files_of(arguments.paths);
   if (!files) {

@@ -29,6 +29,16 @@ json::object account_json(const PlainAccount& account) {
           {"storage", storage}};
 }
 
+json::array access_list_json(const std::vector<Transaction::AccessEntry>& list) {
+  json::array out;
+  for (const auto& entry : list) {
+    json::array keys;
+    for (const Hash32& key : entry.keys) keys.emplace_back(to_hex0x(key));
+    out.push_back(json::object{{"address", to_hex0x(entry.address)}, {"storageKeys", keys}});
+  }
+  return out;
+}
+
 }  // namespace
 
 ScenarioRun run_scenario(const Scenario& scenario, const evm::MachineOptions& options) {
@@ -50,6 +60,7 @@ ScenarioRun run_scenario(const Scenario& scenario, const evm::MachineOptions& op
     out.refusal = outcome.error().message;
     out.logs_hash = hash_of({});
   }
+  touch_coinbase(journal, block);
   const auto root = state.root_after(journal);
   out.after = accounts_after(scenario.pre, journal);
   if (root) {
@@ -96,14 +107,23 @@ std::string to_state_test(const Scenario& scenario, const ScenarioRun& run, std:
                                  {"currentBaseFee", env.base_fee.to_quantity()},
                                  {"currentRandom", to_hex0x(env.randao)},
                                  {"currentExcessBlobGas", fmt::format("{:#x}", env.excess_blob_gas)}};
-  const json::object transaction{{"nonce", fmt::format("{:#x}", tx.nonce)},
-                                 {"gasPrice", tx.max_fee.to_quantity()},
-                                 {"gasLimit", json::array{fmt::format("{:#x}", tx.gas_limit)}},
-                                 {"to", tx.to ? to_hex0x(*tx.to) : std::string()},
-                                 {"value", json::array{tx.value.to_quantity()}},
-                                 {"data", json::array{to_hex0x(tx.data)}},
-                                 {"sender", to_hex0x(scenario.transaction.sender)},
-                                 {"secretKey", to_hex0x(uint256(1).to_be())}};
+  json::object transaction{
+      {"nonce", fmt::format("{:#x}", tx.nonce)},        {"gasLimit", json::array{fmt::format("{:#x}", tx.gas_limit)}},
+      {"to", tx.to ? to_hex0x(*tx.to) : std::string()}, {"value", json::array{tx.value.to_quantity()}},
+      {"data", json::array{to_hex0x(tx.data)}},         {"sender", to_hex0x(scenario.transaction.sender)},
+      {"secretKey", to_hex0x(uint256(1).to_be())}};
+  if (tx.type == 2) {
+    transaction["maxFeePerGas"] = tx.max_fee.to_quantity();
+    transaction["maxPriorityFeePerGas"] = tx.max_priority_fee.to_quantity();
+  } else {
+    transaction["gasPrice"] = tx.max_fee.to_quantity();
+  }
+  if (tx.type != 0) {
+    // Not in braces: an array of one array would be that array.
+    json::array lists;
+    lists.push_back(access_list_json(tx.access_list));
+    transaction["accessLists"] = std::move(lists);
+  }
   json::object post{{"hash", to_hex0x(run.state_root)},
                     {"logs", to_hex0x(run.logs_hash)},
                     {"indexes", json::object{{"data", 0}, {"gas", 0}, {"value", 0}}}};

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <map>
 
+#include "bonus/chain/vectors/state_run.hpp"
+
 namespace bonus::chain::vectors {
 namespace {
 
@@ -34,6 +36,18 @@ TEST(Differential, RandomProgramsOnBothInterpreters) {
   for (const auto& [what, count] : outcomes) std::printf("%6zu %s\n", count, what.empty() ? "success" : what.c_str());
   // Programs that all fail at once would compare nothing.
   if (seeds >= 1000) EXPECT_GT(outcomes[""], seeds / 4);
+}
+
+TEST(Differential, AScenarioSurvivesTheWayThroughAStateTest) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Choices choices(seed);
+    const Scenario scenario = random_scenario(choices);
+    const std::string text = to_state_test(scenario, run_scenario(scenario, {}), "scenario");
+    const auto tests = read_state_tests(text);
+    ASSERT_TRUE(tests.has_value()) << tests.error().message;
+    ASSERT_EQ(tests->size(), 1u);
+    EXPECT_EQ(run_case(tests->at(0), tests->at(0).cases.at(0), {}).trouble, "") << text;
+  }
 }
 
 TEST(Differential, ADifferenceIsFound) {

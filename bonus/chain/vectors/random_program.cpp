@@ -408,6 +408,36 @@ class Writer {
   std::vector<Reference> references_;
 };
 
+constexpr Address kCoinbase{{0xcb}};
+Address uint_address(std::uint64_t number) {
+  Address out;
+  out.bytes[19] = static_cast<std::uint8_t>(number);
+  return out;
+}
+
+/// Empty accounts, which EIP-161 clears when they are touched, and what may stand in the way of a creation.
+void add_odd_accounts(Choices& choices, Accounts& pre, std::span<const Address> contracts) {
+  if (choices.one_in(2)) return;
+  for (std::uint8_t i = 0; i < 2; ++i)
+    if (choices.one_in(2)) pre[Address{{0xde, 0xad, i}}] = {};
+  if (choices.one_in(2)) pre[uint_address(1 + choices.below(9))] = {};
+  if (choices.one_in(2)) pre[kCoinbase] = {};
+  PlainAccount& obstacle = pre[create_address(contracts[choices.below(contracts.size())], 1 + choices.below(2))];
+  switch (choices.below(4)) {
+    case 0:
+      obstacle.nonce = 1;
+      break;
+    case 1:
+      obstacle.code = {OP_STOP};
+      break;
+    case 2:
+      obstacle.balance = uint256(5);
+      break;
+    default:
+      break;
+  }
+}
+
 Address contract_address(std::uint8_t index) { return {{0xc0, 0xde, 0, index}}; }
 
 }  // namespace
@@ -497,8 +527,9 @@ Scenario random_scenario(Choices& choices, Revision revision) {
     append(code, contracts[choices.below(kContracts)]);
     out.pre[contracts[choices.below(kContracts)]].code = std::move(code);
   }
+  add_odd_accounts(choices, out.pre, contracts);
   Environment& env = out.environment;
-  env.coinbase = {{0xcb}};
+  env.coinbase = kCoinbase;
   env.number = 1000;
   env.timestamp = 1'700'000'000;
   env.gas_limit = 30'000'000;
@@ -508,8 +539,18 @@ Scenario random_scenario(Choices& choices, Revision revision) {
 
   Transaction& tx = out.transaction.tx;
   tx.type = 0;
-  tx.chain_id = 0;
+  if (revision >= Revision::kBerlin && choices.one_in(3))
+    tx.type = revision >= Revision::kLondon && choices.one_in(2) ? 2 : 1;
+  tx.chain_id = tx.type == 0 ? 0 : 1;
   tx.max_fee = tx.max_priority_fee = uint256(10);
+  if (tx.type == 2) tx.max_priority_fee = uint256(choices.below(11));
+  if (tx.type != 0) {
+    for (std::uint64_t n = choices.below(3); n > 0; --n) {
+      auto& entry = tx.access_list.emplace_back();
+      entry.address = contracts[choices.below(kContracts)];
+      for (std::uint64_t k = choices.below(3); k > 0; --k) entry.keys.push_back(uint256(choices.below(kSlots)).to_be());
+    }
+  }
   tx.gas_limit = choices.one_in(4) ? 60'000 + choices.below(60'000) : 1'000'000 + choices.below(3'000'000);
   tx.value = uint256(choices.one_in(3) ? choices.below(100) : 0);
   if (choices.one_in(6)) {

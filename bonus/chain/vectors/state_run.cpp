@@ -95,6 +95,12 @@ bool explains(std::string_view refusal, std::string_view exception) {
   return !known;
 }
 
+void touch_coinbase(state::Journal& journal, const BlockContext& block) {
+  journal.begin_transaction();
+  journal.touch(block.beneficiary);
+  journal.end_transaction(block.revision >= Revision::kSpuriousDragon);
+}
+
 Hash32 hash_of(const std::vector<Log>& logs) {
   rlp::Encoder e;
   e.begin_list();
@@ -131,10 +137,7 @@ StateRun run_case(const StateTest& test, const StateCase& item, const RunOptions
     run.refusal = outcome.error().message;
     run.logs_hash = hash_of({});
   }
-  // The fillers of the tests pay a block reward of 0: the coinbase is touched, also when nothing ran.
-  journal.begin_transaction();
-  journal.touch(block.beneficiary);
-  journal.end_transaction(fork->revision >= Revision::kSpuriousDragon);
+  touch_coinbase(journal, block);
 
   const auto root = test.state->root_after(journal);
   if (!root) {

@@ -28,6 +28,9 @@ struct StateRun {
 };
 [[nodiscard]] StateRun run_case(const StateTest& test, const StateCase& item, const RunOptions& options);
 
+/// What the fillers of the tests do after the transaction: they pay a block reward of 0, so that the coinbase is
+/// touched also when nothing ran.
+void touch_coinbase(state::Journal& journal, const BlockContext& block);
 /// keccak256 of the logs' RLP, as test files hold it.
 [[nodiscard]] Hash32 hash_of(const std::vector<Log>& logs);
 /// Does `refusal` give the cause that `exception` names ("TransactionException.INTRINSIC_GAS_TOO_LOW", several parted
