@@ -1,4 +1,4 @@
-// bonusd, the daemon of a node: run, init, config, key.
+// bonusd, the daemon of a node: run, init, config, key; import, serve for chains of Ethereum.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 
+#include "apps/bonusd_eth.hpp"
 #include "bonus/base/log.hpp"
 #include "bonus/node/config.hpp"
 #include "bonus/node/identity.hpp"
@@ -109,6 +110,7 @@ int main(int argc, char** argv) {
   auto* key_command = app.add_subcommand("key", "About the keys of this node")->require_subcommand(1);
   auto* show_command =
       with_config(key_command->add_subcommand("show", "Print id, public key and account as JSON; no secrets"));
+  const auto eth_command = bonus::apps::add_eth_commands(app);
   app.require_subcommand(0, 1);
   CLI11_PARSE(app, argc, argv);
 
@@ -120,6 +122,7 @@ int main(int argc, char** argv) {
     fmt::print("{}", bonus::node::config_reference());
     return 0;
   }
+  if (const auto command = eth_command()) return command();
   if (*init_command) return init(path);
   if (*check_command) return check(path);
   if (*show_command) return show_key(path);

@@ -39,9 +39,9 @@ BlockContext make_context(const Header& header, const Rules& rules, std::uint64_
   return out;
 }
 
-uint256 block_reward(Revision revision) {
+std::optional<uint256> block_reward(Revision revision) {
   const uint256 ether(1'000'000'000'000'000'000);
-  if (revision >= Revision::kParis) return {};
+  if (revision >= Revision::kParis) return std::nullopt;
   if (revision >= Revision::kConstantinople) return ether * uint256(2);  // EIP-1234
   if (revision >= Revision::kByzantium) return ether * uint256(3);       // EIP-649
   return ether * uint256(5);
@@ -54,12 +54,13 @@ BlockExecution::BlockExecution(const StateView& base, const state::NodeSource& n
       parent_root_(parent_root),
       context_(context),
       rules_(rules),
+      tolerant_(options.tolerate_missing_contracts),
       journal_(base),
       machine_(journal_, context_, {.programs = options.programs, .tracer = options.tracer}) {}
 
-void BlockExecution::begin(const std::optional<Hash32>& beacon_root, const Hash32& parent_hash) {
+void BlockExecution::begin(const std::optional<Hash32>& beacon_root, const std::optional<Hash32>& parent_hash) {
   if (rules_.since(Revision::kCancun) && beacon_root) (void)evm::system_call(machine_, kBeaconRoots, *beacon_root);
-  if (rules_.since(Revision::kPrague)) (void)evm::system_call(machine_, kHistory, parent_hash);
+  if (rules_.since(Revision::kPrague) && parent_hash) (void)evm::system_call(machine_, kHistory, *parent_hash);
 }
 
 Result<Receipt> BlockExecution::apply(const SenderTransaction& item) {
@@ -95,14 +96,14 @@ Result<Receipt> BlockExecution::apply(const SenderTransaction& item) {
 }
 
 void BlockExecution::pay(const Payments& payments) {
-  // Rewards of zero are paid too: before EIP-161 that brings an account into being.
-  const bool rewards = !rules_.since(Revision::kParis);
-  if (rewards) {
-    uint256 own = payments.reward;
+  // A reward of zero is paid, too: before EIP-161 that brings an account into being.
+  if (payments.reward) {
+    const uint256& reward = *payments.reward;
+    uint256 own = reward;
     for (const auto& ommer : payments.ommers) {
       journal_.add_balance(ommer.beneficiary,
-                           payments.reward * uint256(8 - std::min<std::uint64_t>(ommer.distance, 8)) / uint256(8));
-      own += payments.reward / uint256(32);
+                           reward * uint256(8 - std::min<std::uint64_t>(ommer.distance, 8)) / uint256(8));
+      own += reward / uint256(32);
     }
     journal_.add_balance(context_.beneficiary, own);
   }
@@ -112,8 +113,9 @@ void BlockExecution::pay(const Payments& payments) {
 }
 
 Result<Bytes> BlockExecution::request_call(const Address& to, std::uint8_t type, const char* name) {
-  if (!has_code(journal_.account(to)))
-    return fail(ErrorCode::kInvalid, fmt::format("the {} contract is missing at {}", name, to_hex0x(to)));
+  const bool missing = !has_code(journal_.account(to));
+  if (missing && tolerant_) return Bytes{type};
+  if (missing) return fail(ErrorCode::kInvalid, fmt::format("the {} contract is missing at {}", name, to_hex0x(to)));
   const evm::Outcome outcome = evm::system_call(machine_, to, {});
   if (outcome.status != evm::Status::kSuccess)
     return fail(ErrorCode::kInvalid, fmt::format("the {} contract failed: {}", name, evm::to_string(outcome.status)));

@@ -13,12 +13,13 @@ namespace bonus::chain::eth {
 /// What a block is executed in. `hashes` may be null.
 [[nodiscard]] BlockContext make_context(const Header& header, const Rules& rules, std::uint64_t chain_id,
                                         const BlockHashes* hashes);
-/// Wei for a proof-of-work block; 0 from Paris on.
-[[nodiscard]] uint256 block_reward(Revision revision);
+/// Wei for a proof-of-work block; nothing from Paris on.
+[[nodiscard]] std::optional<uint256> block_reward(Revision revision);
 
 /// What the block pays at its end, besides fees.
 struct Payments {
-  uint256 reward;  ///< Of one block; 0 under proof of stake.
+  /// Of the block's own work; nothing under proof of stake. A reward of zero touches its accounts all the same.
+  std::optional<uint256> reward;
   struct Ommer {
     Address beneficiary;
     std::uint64_t distance = 1;  ///< Blocks before this one.
@@ -30,6 +31,8 @@ struct Payments {
 struct ExecutionOptions {
   evm::ProgramCache* programs = nullptr;  ///< Null: none is shared.
   evm::Tracer* tracer = nullptr;
+  /// As geth's t8n: where the contract of EIP-7002 or 7251 is missing there are no requests. Else the block is invalid.
+  bool tolerate_missing_contracts = false;
 };
 
 /// Not thread-safe. `base`, `nodes` and what `context` points to are borrowed; `base` is the state at `parent_root`.
@@ -40,8 +43,8 @@ class BlockExecution {
   BlockExecution(const StateView& base, const state::NodeSource& nodes, const Hash32& parent_root,
                  const BlockContext& context, const Rules& rules, const Options& options = {});
 
-  /// System calls before the first transaction.
-  void begin(const std::optional<Hash32>& beacon_root, const Hash32& parent_hash);
+  /// System calls before the first transaction; each is made when its value is given and the rules have it.
+  void begin(const std::optional<Hash32>& beacon_root, const std::optional<Hash32>& parent_hash);
   /// An error means that the transaction is not valid at this place and changed nothing.
   [[nodiscard]] Result<Receipt> apply(const SenderTransaction& tx);
   /// Pays, and makes the system calls after the last transaction. The requests, EIP-7685: only those with data; none
@@ -65,6 +68,7 @@ class BlockExecution {
   const Hash32 parent_root_;
   const BlockContext context_;
   const Rules rules_;
+  const bool tolerant_;
   state::Journal journal_;
   evm::Machine machine_;
   std::uint64_t gas_used_ = 0, blob_gas_used_ = 0;
