@@ -93,6 +93,11 @@ class LedgerReader {
   /// needed, or give it a deadline.
   [[nodiscard]] virtual Result<> with_state(std::uint64_t number,
                                             const std::function<Result<>(const StateView&)>& use) const = 0;
+  /// The same without ever delaying a commit, for whatever may take long; reads at the head are slower than there.
+  [[nodiscard]] virtual Result<> with_snapshot(std::uint64_t number,
+                                               const std::function<Result<>(const StateView&)>& use) const {
+    return with_state(number, use);
+  }
   /// What block `number` was executed in; for the number after the head, what an honest next block would see: one
   /// second later, the base fee that must follow, the rest as in the head.
   [[nodiscard]] virtual Result<BlockContext> context(std::uint64_t number) const = 0;
@@ -102,7 +107,7 @@ class LedgerReader {
   [[nodiscard]] virtual const ContractRegistry* natives() const { return nullptr; }
   /// Ethereum burns the base fee; on BonusChain the beneficiary gets it (ADR 0004).
   [[nodiscard]] virtual bool burns_base_fee() const { return false; }
-  /// Like with_state(), on the state in which transaction `index` of block `number` began: after what the block does
+  /// Like with_snapshot(), on the state in which transaction `index` of block `number` began: after what the block does
   /// first and the transactions before that one, which are executed anew. `index` may be the number of transactions.
   [[nodiscard]] virtual Result<> before_transaction(
       std::uint64_t number, std::size_t index,

@@ -50,6 +50,8 @@ class LedgerImpl final : public Ledger {
                                          std::uint64_t number) const override;
   [[nodiscard]] Result<> with_state(std::uint64_t number,
                                     const std::function<Result<>(const StateView&)>& use) const override;
+  [[nodiscard]] Result<> with_snapshot(std::uint64_t number,
+                                       const std::function<Result<>(const StateView&)>& use) const override;
   [[nodiscard]] Result<BlockContext> context(std::uint64_t number) const override;
   [[nodiscard]] const ContractRegistry* natives() const override { return &registry_; }
   [[nodiscard]] Result<> before_transaction(

@@ -197,6 +197,16 @@ Result<> LedgerImpl::with_state(std::uint64_t number, const std::function<Result
   return on_state(number, use);
 }
 
+Result<> LedgerImpl::with_snapshot(std::uint64_t number, const std::function<Result<>(const StateView&)>& use) const {
+  const auto head = head_info();
+  TRY(check_number(number));
+  if (number < first_history_ || number > head->header.number) return with_state(number, use);
+  const HistoryView view(*store_, codes_, head->snapshot.get(), number);
+  TRY(use(view));
+  if (const auto& error = view.error()) return fail(*error);
+  return {};
+}
+
 Result<BlockContext> LedgerImpl::context(std::uint64_t number) const {
   const auto head = head_info();
   if (number != head->header.number + 1) {
@@ -218,7 +228,7 @@ Result<> LedgerImpl::before_transaction(
   if (number == 0 || index > transactions.size())
     return fail(ErrorCode::kInvalid, fmt::format("block {} has no transaction {}", number, index));
   const BlockContext context = context_of(stored->block.header);
-  return with_state(number - 1, [&](const StateView& before) -> Result<> {
+  return with_snapshot(number - 1, [&](const StateView& before) -> Result<> {
     BlockExecutor executor(before, registry_, context, programs_);
     for (std::size_t i = 0; i < index; ++i) TRY(executor.apply(*transactions[i]));
     const JournalView view(executor.journal());

@@ -74,8 +74,12 @@ TEST_F(CallTest, FailuresHaveGethsTexts) {
     Refusal want;
   };
   const Bytes reason = abi::encode_revert("no offer fits");
-  const std::string copied = "60" + to_hex(Bytes{static_cast<std::uint8_t>(reason.size())}) + "600c60003960" +
-                             to_hex(Bytes{static_cast<std::uint8_t>(reason.size())}) + "6000fd" + to_hex(reason);
+  const auto reverts = [](const Bytes& data) {
+    const std::string size = to_hex(Bytes{static_cast<std::uint8_t>(data.size())});
+    return "60" + size + "600c60003960" + size + "6000fd" + to_hex(data);
+  };
+  Bytes unpadded(reason.begin(), reason.begin() + 4 + 64 + 13);
+  Bytes cut(reason.begin(), reason.begin() + 4 + 64 + 12);
   const std::string panic = "0x4e487b71" + to_hex(uint256(0x11).to_be());
   const std::vector<Case> cases{
       {"fe", {-32000, "invalid opcode: INVALID", ""}},
@@ -86,7 +90,9 @@ TEST_F(CallTest, FailuresHaveGethsTexts) {
       {"6001600060003e", {-32000, "return data out of bounds", ""}},
       {"5b600056", {-32000, "out of gas", ""}},
       {"60006000fd", {3, "execution reverted", "0x"}},
-      {copied, {3, "execution reverted: no offer fits", to_hex0x(reason)}},
+      {reverts(reason), {3, "execution reverted: no offer fits", to_hex0x(reason)}},
+      {reverts(unpadded), {3, "execution reverted: no offer fits", to_hex0x(unpadded)}},
+      {reverts(cut), {3, "execution reverted", to_hex0x(cut)}},
       {"634e487b7160e01b6000526011600452602460" + std::string("00fd"),
        {3, "execution reverted: arithmetic underflow or overflow", panic}},
   };

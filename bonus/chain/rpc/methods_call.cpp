@@ -18,14 +18,18 @@ JsonReply call(const Context& context, const Params& params) {
   TRY_ASSIGN(const auto id, params.block_or_latest(1));
   const std::uint64_t most = context.options.max_call_gas;
   const std::uint64_t gas = std::min(call.gas.value_or(most), most);
-  return with_scene(context, id, params, 2, [&](const Scene& scene) -> JsonReply {
+  // System contracts read much and quickly; what other code takes is bounded by its gas only.
+  const ContractRegistry* natives = context.ledger.natives();
+  const bool quick = natives != nullptr && call.to && natives->find(*call.to) != nullptr;
+  const auto use = [&](const Scene& scene) -> JsonReply {
     const auto attempt = scene.run(call, gas);
     if (!attempt) return failure(kServerError, fmt::format("err: {} (supplied gas {})", attempt.error().message, gas));
     const auto& outcome = attempt->outcome;
     if (outcome.status == evm::Status::kRevert) return reverted(outcome.output);
     if (outcome.status != evm::Status::kSuccess) return failure(kServerError, scene.explain(call, gas, outcome.status));
     return json::value(to_hex0x(outcome.output));
-  });
+  };
+  return with_scene(context, id, params, 2, use, quick ? Reading::kQuick : Reading::kPatient);
 }
 
 Result<TransactionPtr> read_transaction(BytesView raw) {

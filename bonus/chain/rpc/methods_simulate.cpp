@@ -122,7 +122,7 @@ JsonReply simulate_v1(const Context& context, const Params& params) {
   if (!base) return failure(base.error());
   const bool full = request.full_transactions;
   Reply<std::vector<SimulatedBlock>> blocks;
-  const auto done = context.ledger.with_state(number, [&](const StateView& state) -> Result<> {
+  const auto done = context.ledger.with_snapshot(number, [&](const StateView& state) -> Result<> {
     blocks = simulate(context, **base, state, std::move(request));
     return {};
   });

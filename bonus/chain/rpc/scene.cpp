@@ -75,7 +75,7 @@ std::string Scene::explain(const CallArguments& call, std::uint64_t gas, evm::St
 }
 
 JsonReply with_scene(const Context& context, const BlockId& id, const Params& params, std::size_t index,
-                     const std::function<JsonReply(const Scene&)>& use) {
+                     const std::function<JsonReply(const Scene&)>& use, Reading reading) {
   StateOverrides overrides;
   BlockOverrides header;
   if (params.optional(index) != nullptr) {
@@ -100,11 +100,13 @@ JsonReply with_scene(const Context& context, const BlockId& id, const Params& pa
     return failure(kServerError, done.error().message);
 
   JsonReply out = nullptr;
-  const auto done = context.ledger.with_state(number, [&](const StateView& state) -> Result<> {
+  const auto run = [&](const StateView& state) -> Result<> {
     const Scene scene{context, state, *block, std::move(overrides), std::move(moved)};
     out = use(scene);
     return {};
-  });
+  };
+  const auto done =
+      reading == Reading::kQuick ? context.ledger.with_state(number, run) : context.ledger.with_snapshot(number, run);
   if (!done) return failure(done.error());
   return out;
 }

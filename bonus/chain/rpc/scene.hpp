@@ -59,9 +59,12 @@ struct Scene {
 /// Rules that hold for every call, whoever simulates it: fee fields, init code size.
 [[nodiscard]] Result<> check_shape(const CallArguments& call, Revision revision);
 
+/// How a scene reads the state: quickly, delaying commits while it lasts, or never in anyone's way.
+enum class Reading : std::uint8_t { kQuick, kPatient };
 /// Runs `use` on the state after the block of `id`, in that block (the next one for "pending"). The overrides may be
 /// null; `index` is the place of the state overrides among the parameters, the block overrides follow.
 [[nodiscard]] JsonReply with_scene(const Context& context, const BlockId& id, const Params& params, std::size_t index,
-                                   const std::function<JsonReply(const Scene&)>& use);
+                                   const std::function<JsonReply(const Scene&)>& use,
+                                   Reading reading = Reading::kPatient);
 
 }  // namespace bonus::chain::rpc

@@ -33,7 +33,7 @@ class StructLogger final : public TransactionTracer {
     out["pc"] = step.pc;
     out["op"] = op_name(step.op, traced_.block->revision);
     out["gas"] = step.gas;
-    out["gasCost"] = step.gas_cost;
+    out["gasCost"] = cost_of(step);
     out["depth"] = step.depth + 1;
     if (step.error != evm::Status::kSuccess) out["error"] = vm_error(step);
     if (with_stack_) out["stack"] = stack_of(step);
@@ -62,6 +62,11 @@ class StructLogger final : public TransactionTracer {
   static constexpr std::size_t kStepBytes = 160;  // Of JSON, without what is variable.
   static constexpr std::size_t kWordBytes = 70;
 
+  /// An instruction whose stack is wrong has not paid, but geth shows what is fixed of its price.
+  [[nodiscard]] std::int64_t cost_of(const evm::Step& step) const {
+    if (step.error != evm::Status::kStackUnderflow && step.error != evm::Status::kStackOverflow) return step.gas_cost;
+    return std::max<std::int64_t>(evm::gas_costs(traced_.block->revision)[step.op], 0);
+  }
   json::array stack_of(const evm::Step& step) {
     json::array out;
     if (!budget_.take(step.stack.size() * 8)) return out;

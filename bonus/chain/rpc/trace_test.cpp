@@ -98,6 +98,7 @@ TEST_F(TraceTest, FaultsAreNamed) {
   EXPECT_EQ(out.at("failed"), true);
   EXPECT_EQ(out.at("returnValue"), "0x");
   EXPECT_EQ(out.at("structLogs").at(1).at("error"), "stack underflow (1 <=> 2)");
+  EXPECT_EQ(out.at("structLogs").at(1).at("gasCost"), 3);
   EXPECT_EQ(trace_call(R"({"tracer":"callTracer"})").at("error"), "stack underflow (1 <=> 2)");
   chain_.set_code(kTarget, "5b600056");
   EXPECT_EQ(trace_call("{}").at("gas"), 100'000);

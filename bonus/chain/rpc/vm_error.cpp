@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "bonus/chain/evm/opcodes.hpp"
-#include "bonus/codec/abi.hpp"
 
 namespace bonus::chain::rpc {
 namespace {
@@ -83,10 +82,15 @@ std::optional<std::string> revert_reason(BytesView output) {
     return known.empty() ? fmt::format("unknown panic code: {}", code.to_quantity()) : std::string(known);
   }
   if (!std::ranges::equal(selector, kErrorString)) return std::nullopt;
-  std::string reason = abi::decode_revert(output);
-  // An empty reason and data that cannot be read look alike: the length word tells them apart.
-  if (reason.empty() && (rest.size() < 64 || !uint256::from_be(rest.subspan(32, 32)).is_zero())) return std::nullopt;
-  return reason;
+  // abi.encode(string), but contracts leave out the padding at the end and geth does not ask for it.
+  constexpr std::size_t kWord = 32;
+  if (rest.size() < kWord) return std::nullopt;
+  const uint256 offset = uint256::from_be(rest.first(kWord));
+  if (offset > uint256(rest.size() - kWord)) return std::nullopt;
+  const BytesView tail = rest.subspan(static_cast<std::size_t>(offset.low64()));
+  const uint256 length = uint256::from_be(tail.first(kWord));
+  if (length > uint256(tail.size() - kWord)) return std::nullopt;
+  return std::string(as_text(tail.subspan(kWord, static_cast<std::size_t>(length.low64()))));
 }
 
 std::string revert_text(BytesView output) {
