@@ -11,6 +11,7 @@ struct ScenarioRun {
   evm::Status status = evm::Status::kSuccess;
   std::uint64_t gas_used = 0;
   Bytes output;
+  std::vector<Log> logs;
   Hash32 logs_hash, state_root;
   Accounts after;
 };
@@ -22,7 +23,8 @@ struct ScenarioRun {
 /// The fast interpreter against the reference; the difference, with the scenario as text. Empty when there is none.
 [[nodiscard]] std::string compare_interpreters(const Scenario& scenario);
 
-/// As a state test of one case, for other implementations. `run` gives the expected root and logs.
+/// As a state test of one case, for other implementations. `run` gives the expected root and logs, and `outcome` beside
+/// them: refusal, success, gasUsed, logs, accounts.
 [[nodiscard]] std::string to_state_test(const Scenario& scenario, const ScenarioRun& run, std::string_view name);
 
 }  // namespace bonus::chain::vectors
