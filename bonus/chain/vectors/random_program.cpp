@@ -287,16 +287,85 @@ class Writer {
   void call() {
     call_with([this] { push_address(); }, 70, 70);
   }
+  void store(std::uint64_t offset, const uint256& value) {
+    push(value);
+    push(uint256(offset));
+    apply(OP_MSTORE);
+  }
+  uint256 any_word() { return {choices_.word(), choices_.word(), choices_.word(), choices_.word()}; }
+  /// A precompile with input of the right form from offset 0, so that more than its checks of lengths is compared.
   void precompile() {
-    // Some of its input is in memory.
-    for (std::uint64_t n = choices_.below(6); n > 0; --n) {
-      push_small(choices_.one_in(2) ? 4 : 300);
-      push_small(7);
-      push(uint256(32));
-      apply(OP_MUL);
-      apply(OP_MSTORE);
+    const std::uint64_t number = choices_.one_in(10) ? 0x100 : 1 + choices_.below(0x11);
+    std::uint64_t size = choices_.below(260);
+    switch (number) {
+      case 1:  // ECRECOVER: half of all r are coordinates of a point.
+        store(0, any_word());
+        store(32, uint256(27 + choices_.below(2)));
+        store(64, any_word() >> 1);
+        store(96, any_word() >> static_cast<unsigned>(choices_.below(3)));
+        size = 128;
+        break;
+      case 5:
+        size = modexp_input();
+        break;
+      case 6:
+      case 7:
+        for (std::uint64_t i = 0; i < 2; ++i) {
+          const bool generator = choices_.one_in(2);
+          store(64 * i, uint256(generator ? 1 : 0));
+          store(64 * i + 32, uint256(generator ? 2 : 0));
+        }
+        if (number == 7) store(64, any_word());
+        size = number == 6 ? 128 : 96;
+        break;
+      case 8:
+        size = 192 * choices_.below(3);
+        break;
+      case 9:  // BLAKE2F: rounds, state, message, offset, flag.
+        for (std::uint64_t i = 0; i < 7; ++i) store(32 * i, any_word());
+        store(0, any_word() >> 219);
+        push_small(3);
+        push(uint256(212));
+        apply(OP_MSTORE8);
+        size = 213;
+        break;
+      default:
+        for (std::uint64_t i = 0; i < 6; ++i)
+          if (choices_.one_in(2)) store(32 * i, choices_.one_in(2) ? any_word() : uint256(choices_.below(4)));
     }
-    call_with([this] { push(uint256(1 + choices_.below(0x11))); }, 260, 260);
+    if (choices_.one_in(10)) size = choices_.below(size + 2);
+    static constexpr std::array<std::uint8_t, 4> kCalls{OP_CALL, OP_STATICCALL, OP_DELEGATECALL, OP_CALLCODE};
+    std::uint8_t call = kCalls[choices_.below(kCalls.size())];
+    if (gas_costs(revision_)[call] == kUndefined) call = OP_CALL;
+    push_small(100);
+    push_offset();
+    push(uint256(size));
+    push(uint256());
+    if (call == OP_CALL || call == OP_CALLCODE) push(uint256(choices_.one_in(6) ? 1 : 0));
+    push(uint256(number));
+    push_small(choices_.one_in(4) ? 5'000 : 300'000);
+    apply(call);
+    if (choices_.one_in(2)) {  // Success and the first word of the answer stay.
+      push_small(kSlots);
+      apply(OP_SSTORE);
+      push(uint256());
+      apply(OP_RETURNDATASIZE);
+      apply(OP_POP);
+      apply(OP_MLOAD);
+      push_small(kSlots);
+      apply(OP_SSTORE);
+    }
+  }
+  std::uint64_t modexp_input() {
+    std::uint64_t size = 96;
+    for (std::uint64_t i = 0; i < 3; ++i) {
+      const std::uint64_t length = choices_.one_in(6) ? choices_.below(300) : choices_.below(40);
+      store(32 * i, uint256(length));
+      size += length;
+    }
+    if (choices_.one_in(12)) store(32 * choices_.below(3), random_word(choices_));
+    for (std::uint64_t i = 3; 32 * i < size && i < 8; ++i) store(32 * i, choices_.one_in(4) ? uint256() : any_word());
+    return size;
   }
   void create() {
     // Init code that stands in memory as one word: PUSHn value PUSH0 MSTORE ... RETURN, or noise.
