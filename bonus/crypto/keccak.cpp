@@ -56,7 +56,7 @@ using State = std::array<Lane, 25>;  // Lane (x, y) is state[x + 5 * y].
   e[0] ^= constant;
 }
 
-void permute(State& state) {
+[[gnu::always_inline]] inline void rounds(State& state) {
   State a = state;
   State e;
   for (std::size_t i = 0; i < kRoundConstants.size(); i += 2) {
@@ -65,6 +65,22 @@ void permute(State& state) {
   }
   state = a;
 }
+
+using Permutation = void (*)(State&);
+void permute_anywhere(State& state) { rounds(state); }
+#if defined(__x86_64__)
+/// The same code with ANDN for chi and RORX for the rotations.
+[[gnu::target("bmi,bmi2")]] void permute_with_bmi(State& state) { rounds(state); }
+#endif
+Permutation best_permutation() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) return permute_with_bmi;
+#endif
+  return permute_anywhere;
+}
+/// Usable before it is chosen: objects of static storage may hash.
+constinit Permutation permute = permute_anywhere;
+[[maybe_unused]] const bool kChosen = (permute = best_permutation(), true);
 
 class Sponge {
  public:

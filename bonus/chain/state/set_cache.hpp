@@ -19,6 +19,11 @@ class SetCache {
       : sets_(std::bit_ceil(entries / kWays + 1)), mask_(sets_.size() - 1), slots_(sets_.size() * kWays) {}
 
   [[nodiscard]] bool find(const Key& key, Value& out) const {
+    return look(key, [&](const Value& value) { out = value; });
+  }
+  /// Hands the value to `use` under the lock; false when the key is not here.
+  template <class Use>
+  [[nodiscard]] bool look(const Key& key, const Use& use) const {
     const std::uint64_t hash = Hasher{}(key);
     const std::size_t index = hash & mask_;
     const Set& set = sets_[index];
@@ -28,7 +33,7 @@ class SetCache {
       if (set.tags[way] != tag) continue;
       const Slot& slot = slots_[index * kWays + way];
       if (slot.key == key) {
-        out = slot.value;
+        use(slot.value);
         return true;
       }
     }

@@ -32,6 +32,15 @@ class SlotCache {
   /// Room for `slots` slots if half of each page is used.
   explicit SlotCache(std::size_t slots) : pages_(slots / (SlotPage::kSlots / 2)) {}
   [[nodiscard]] bool find_page(const SlotKey& page, SlotPage& out) const { return pages_.find(page, out); }
+  /// One slot of a page; false when it is not here.
+  [[nodiscard]] bool find_slot(const SlotKey& page, unsigned index, uint256& out) const {
+    bool known = false;
+    (void)pages_.look(page, [&](const SlotPage& found) {
+      known = found.has(index);
+      if (known) out = found.values[index];
+    });
+    return known;
+  }
   void insert(const SlotKey& key, const uint256& value) {
     pages_.update(SlotPage::page_of(key), [&](SlotPage& page) { page.set(SlotPage::index(key), value); });
   }
@@ -40,15 +49,21 @@ class SlotCache {
   SetCache<SlotKey, SlotPage, CacheHasher> pages_;
 };
 
-/// The page that one execution used last, so that a run over neighbouring slots asks the cache once. Not thread-safe.
+/// The page that one execution used last, so that a run over neighbouring slots asks the cache twice: the first slot of
+/// a page is fetched alone, as entries of a mapping have no neighbours. Not thread-safe.
 class PageMemo {
  public:
   /// The value if the cache has it.
   [[nodiscard]] bool find(const SlotCache& cache, const SlotKey& key, uint256& out) {
     const unsigned i = SlotPage::index(key);
     if (!covers(key)) {
-      key_ = SlotPage::page_of(key);
-      valid_ = cache.find_page(key_, page_);
+      const SlotKey page = SlotPage::page_of(key);
+      if (page != key_) {
+        key_ = page;
+        valid_ = false;
+        return cache.find_slot(page, i, out);
+      }
+      valid_ = cache.find_page(page, page_);
       if (!valid_) return false;
     }
     if (!page_.has(i)) return false;
