@@ -87,6 +87,16 @@ int check(const std::string& path) {
   return 0;
 }
 
+/// The node must be stopped: the ledger's folder is opened by one process only.
+int verify(const std::string& path) {
+  auto config = bonus::node::load_config(path);
+  if (!config) return report(config.error());
+  auto head = bonus::node::verify_stores(*config);
+  if (!head) return report(head.error());
+  fmt::print("the ledger is whole: blocks 0 to {}, state {}\n", head->number, bonus::to_hex0x(head->state_root));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -107,6 +117,8 @@ int main(int argc, char** argv) {
       config_command->add_subcommand("example", "Print a commented file with every key and its default");
   auto* reference_command = config_command->add_subcommand("reference", "Print a table of every key as Markdown");
   auto* check_command = with_config(config_command->add_subcommand("check", "Check a file without starting anything"));
+  auto* verify_command = with_config(app.add_subcommand(
+      "verify", "Check everything that the stopped node has stored: checksums, every block, the state root"));
   auto* key_command = app.add_subcommand("key", "About the keys of this node")->require_subcommand(1);
   auto* show_command =
       with_config(key_command->add_subcommand("show", "Print id, public key and account as JSON; no secrets"));
@@ -125,6 +137,7 @@ int main(int argc, char** argv) {
   if (const auto command = eth_command()) return command();
   if (*init_command) return init(path);
   if (*check_command) return check(path);
+  if (*verify_command) return verify(path);
   if (*show_command) return show_key(path);
   if (*run_command || app.count("--config") > 0) return run(path);
   fmt::print("{}", app.help());

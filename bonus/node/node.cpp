@@ -70,6 +70,18 @@ class Watchdog {
 
 }  // namespace
 
+Result<chain::Header> verify_stores(const Config& config) {
+  const std::string folder = config.node.data_dir + "/ledger";
+  if (!std::filesystem::exists(folder))
+    return fail(ErrorCode::kNotFound, fmt::format("{} does not exist: this node has no ledger yet", folder));
+  FolderLock lock;
+  TRY(lock.take(config.node.data_dir));
+  TRY_ASSIGN(const auto genesis, load_genesis(config.node.genesis));
+  TRY_ASSIGN(const auto ledger, chain::ledger::open_ledger(folder, genesis, chain::contracts::system_contracts(), {}));
+  TRY(chain::ledger::verify_ledger(*ledger));
+  return ledger->head();
+}
+
 FolderLock::~FolderLock() {
   if (fd_ >= 0) ::close(fd_);
 }

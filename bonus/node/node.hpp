@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "bonus/chain/api/types.hpp"
 #include "bonus/node/config.hpp"
 #include "bonus/node/local_api.hpp"
 
@@ -31,5 +32,9 @@ class Node {
   explicit Node(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+/// `bonusd verify`: opens the ledger of a node that is stopped and checks all of it (chain::ledger::verify_ledger). The
+/// head when it is whole; kNotFound when there is none, kConflict while the node runs.
+[[nodiscard]] Result<chain::Header> verify_stores(const Config& config);
 
 }  // namespace bonus::node

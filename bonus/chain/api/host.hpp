@@ -33,6 +33,7 @@ struct BlockContext {
   uint256 base_fee;
   uint256 difficulty;                   ///< Before Paris only.
   uint256 blob_base_fee{1};             ///< Wei per blob gas (EIP-7516).
+  std::uint32_t max_blobs = 0;          ///< Per block (EIP-7892); 0: as blob_schedule() of the revision says.
   const BlockHashes* hashes = nullptr;  ///< Null: every hash is zero.
   const Genesis* genesis = nullptr;     ///< Parameters of BonusChain; null under Ethereum's rules.
 };
@@ -73,8 +74,8 @@ class NativeContract {
   [[nodiscard]] virtual CallOutcome call(Host& host, const CallInput& input) const = 0;
   /// After the last transaction of each block. Must not fail; its work is bounded by genesis parameters.
   virtual void end_block(Host& host) const = 0;
-  /// Sum of all wei that the contract owes to others. Its balance is never less; it is more only by what was forced upon
-  /// it (the heir of a self-destructing contract is not asked). Tests compare them after every block.
+  /// Sum of all wei that the contract owes to others. Its balance is never less; it is more only by what was forced
+  /// upon it (the heir of a self-destructing contract is not asked). Tests compare them after every block.
   [[nodiscard]] virtual uint256 liabilities(const Host& host) const = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "bonus/chain/api/gas.hpp"
 #include "bonus/chain/api/host.hpp"
 #include "bonus/chain/api/state_view.hpp"
 #include "bonus/chain/api/types.hpp"
@@ -60,6 +61,8 @@ struct LogFilter {
   std::vector<std::vector<Hash32>> topics{};  ///< Per position: empty = any, else one of.
   std::size_t limit = 10'000;                 ///< kExhausted when more would match.
 };
+/// Does the filter name this log (execution-apis, Filter)? Addresses and topics only.
+[[nodiscard]] bool matches(const LogFilter& filter, const Log& log);
 struct FoundLog {
   Log log;
   Hash32 block_hash, transaction_hash;
@@ -67,6 +70,14 @@ struct FoundLog {
   std::uint32_t transaction_index = 0, log_index = 0;
 };
 
+/// A set of rules that begins at a point in time (EIP-7910).
+struct TimedFork {
+  UnixSeconds begins = 0;
+  Revision revision = kBonusRevision;
+  BlobSchedule blobs;
+  std::uint32_t fork_hash = 0;                                      ///< EIP-2124, of what is in force then.
+  std::vector<std::pair<std::string, Address>> system_contracts{};  ///< By EIP-7910's names.
+};
 /// Thread-safe. Every block named here is final. A number above the head is kNotFound.
 class LedgerReader {
  public:
@@ -105,6 +116,11 @@ class LedgerReader {
   // For executions outside blocks (eth_call, tracing, simulation); kUnsupported where a ledger cannot do it.
   /// The system contracts; null: there are none.
   [[nodiscard]] virtual const ContractRegistry* natives() const { return nullptr; }
+  /// The forks of Ethereum's schedule from Shanghai on, in their order; empty where one set of rules holds always.
+  [[nodiscard]] virtual std::vector<TimedFork> forks() const { return {}; }
+  /// The oldest block whose state can be read, and the oldest whose state can be proved.
+  [[nodiscard]] virtual std::uint64_t oldest_state() const { return 0; }
+  [[nodiscard]] virtual std::uint64_t oldest_proof() const { return 0; }
   /// Ethereum burns the base fee; on BonusChain the beneficiary gets it (ADR 0004).
   [[nodiscard]] virtual bool burns_base_fee() const { return false; }
   /// Like with_snapshot(), on the state in which transaction `index` of block `number` began: after what the block does

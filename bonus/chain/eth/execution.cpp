@@ -8,8 +8,6 @@
 namespace bonus::chain::eth {
 namespace {
 
-constexpr std::size_t kMaxKeptOutput = 4096;  ///< Of a failed call, in its receipt.
-
 constexpr Address kBeaconRoots = {{0x00, 0x0f, 0x3d, 0xf6, 0xd7, 0x32, 0x80, 0x7e, 0xf1, 0x31,
                                    0x9f, 0xb7, 0xb8, 0xbb, 0x85, 0x22, 0xd0, 0xbe, 0xac, 0x02}};  // EIP-4788
 constexpr Address kHistory = {{0x00, 0x00, 0xf9, 0x08, 0x27, 0xf1, 0xc5, 0x3a, 0x10, 0xcb,
@@ -75,19 +73,8 @@ Result<Receipt> BlockExecution::apply(const SenderTransaction& item) {
   TRY(check_storage());
   if (!outcome) return fail(std::move(outcome).error());
   blob_gas_used_ += blobs;
-  gas_used_ += outcome->gas_used;
-
-  Receipt receipt;
-  receipt.type = item.tx.type;
-  receipt.success = outcome->status == evm::Status::kSuccess;
-  receipt.gas_used = outcome->gas_used;
-  receipt.effective_gas_price = item.tx.effective_gas_price(context_.base_fee);
-  receipt.logs = std::move(outcome->logs);
-  receipt.cumulative_gas = gas_used_;
-  if (!receipt.success) {
-    outcome->output.resize(std::min(outcome->output.size(), kMaxKeptOutput));
-    receipt.return_data = std::move(outcome->output);
-  }
+  Receipt receipt = evm::make_receipt(item.tx, *outcome, context_.base_fee, gas_used_);
+  gas_used_ = receipt.cumulative_gas;
   if (!rules_.since(Revision::kByzantium)) {  // EIP-658 came with it
     TRY_ASSIGN(const state::StateDiff now, diff());
     receipt.state_root = now.root;

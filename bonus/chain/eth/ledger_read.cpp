@@ -5,6 +5,7 @@
 #include "bonus/chain/eth/ledger_impl.hpp"
 #include "bonus/chain/state/journal_view.hpp"
 #include "bonus/chain/state/records.hpp"
+#include "bonus/chain/state/searches.hpp"
 #include "bonus/crypto/hash.hpp"
 
 namespace bonus::chain::eth {
@@ -19,48 +20,6 @@ constexpr std::size_t kCachedBlocks = 256;
 std::uint64_t read_number(BytesView key) {
   std::uint64_t out = 0;
   for (const std::uint8_t b : key) out = out << 8 | b;
-  return out;
-}
-
-bool matches(const LogFilter& filter, const Log& log) {
-  const auto one_of = [](const auto& wanted, const auto& value) {
-    return wanted.empty() || std::ranges::find(wanted, value) != wanted.end();
-  };
-  if (!one_of(filter.addresses, log.address) || filter.topics.size() > log.topics.size()) return false;
-  for (std::size_t i = 0; i < filter.topics.size(); ++i)
-    if (!one_of(filter.topics[i], log.topics[i])) return false;
-  return true;
-}
-
-bool bloom_matches(const LogFilter& filter, const Bloom& bloom) {
-  const auto any = [&](const auto& values) {
-    return values.empty() || std::ranges::any_of(values, [&](const auto& v) { return bloom_may_contain(bloom, v); });
-  };
-  return any(filter.addresses) && std::ranges::all_of(filter.topics, any);
-}
-
-Result<StateProof> make_proof(const state::NodeSource& nodes, const Hash32& root, const Address& address,
-                              const std::vector<uint256>& slots) {
-  const Trie accounts(&nodes, root);
-  StateProof out;
-  const Hash32 key = crypto::keccak256(address);
-  TRY_ASSIGN(out.nodes, accounts.prove(key));
-  TRY_ASSIGN(const Bytes record, accounts.get(key));
-  if (!record.empty()) {
-    TRY_ASSIGN(out.account, state::decode_account(record));
-  }
-  const Hash32 storage_root = record.empty() ? kEmptyTrieRoot : out.account.storage_root;
-  const Trie storage(&nodes, storage_root, state::storage_trie(address));
-  for (const uint256& slot : slots) {
-    StateProof::Slot item{.slot = slot, .value = {}, .nodes = {}};
-    const Hash32 slot_key = crypto::keccak256(slot.to_be());
-    TRY_ASSIGN(item.nodes, storage.prove(slot_key));
-    TRY_ASSIGN(const Bytes value, storage.get(slot_key));
-    if (!value.empty()) {
-      TRY_ASSIGN(item.value, state::decode_slot_trie_value(value));
-    }
-    out.slots.push_back(std::move(item));
-  }
   return out;
 }
 
@@ -215,7 +174,7 @@ Result<std::shared_ptr<const Bytes>> EthLedgerImpl::code(const Address& address,
 Result<StateProof> EthLedgerImpl::proof(const Address& address, const std::vector<uint256>& slots,
                                         std::uint64_t number) const {
   TRY_ASSIGN(const Hash32 root, root_of(number));
-  return make_proof(nodes_, root, address, slots);
+  return state::make_proof(nodes_, root, address, slots);
 }
 
 Hash32 EthLedgerImpl::Hashes::block_hash(std::uint64_t number) const {
@@ -328,14 +287,7 @@ Result<std::vector<FoundLog>> EthLedgerImpl::logs(const LogFilter& filter) const
     return fail(ErrorCode::kInvalid,
                 fmt::format("invalid block range: {} is after {}", filter.from_block, filter.to_block));
   TRY(block(filter.to_block));
-  std::vector<std::uint64_t> candidates;
-  TRY(store_->scan(Table::kBlooms, number_key(filter.from_block), [&](BytesView key, BytesView value) -> Result<bool> {
-    const std::uint64_t number = read_number(key);
-    if (number > filter.to_block) return false;
-    TRY_ASSIGN(const Bloom bloom, Bloom::from(value));
-    if (bloom_matches(filter, bloom)) candidates.push_back(number);
-    return true;
-  }));
+  TRY_ASSIGN(const auto candidates, state::blocks_with_logs(*store_, filter));
   std::vector<FoundLog> out;
   for (const std::uint64_t number : candidates) TRY(collect_logs(filter, number, out));
   return out;

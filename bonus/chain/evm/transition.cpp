@@ -11,6 +11,7 @@
 namespace bonus::chain::evm {
 namespace {
 
+constexpr std::size_t kMaxKeptOutput = 4096;  // Of a failed call, in its receipt.
 constexpr std::int64_t kSystemCallGas = 30'000'000;
 constexpr std::int64_t kExistingAuthorityRefund = 12'500;  // EIP-7702: PER_EMPTY_ACCOUNT_COST - PER_AUTH_BASE_COST
 
@@ -184,6 +185,20 @@ Result<TransactionOutcome> transact(Machine& machine, const SenderTransaction& i
   }
   out.logs = journal.take_logs();
   journal.end_transaction(revision >= Revision::kSpuriousDragon);
+  return out;
+}
+
+Receipt make_receipt(const Transaction& tx, TransactionOutcome& outcome, const uint256& base_fee,
+                     std::uint64_t gas_before) {
+  Receipt out;
+  out.type = tx.type;
+  out.success = outcome.status == Status::kSuccess;
+  out.gas_used = outcome.gas_used;
+  out.cumulative_gas = gas_before + outcome.gas_used;
+  out.effective_gas_price = tx.effective_gas_price(base_fee);
+  out.logs = std::move(outcome.logs);
+  if (!out.success) out.return_data.assign(outcome.output.begin(), outcome.output.end());
+  if (out.return_data.size() > kMaxKeptOutput) out.return_data.resize(kMaxKeptOutput);
   return out;
 }
 

@@ -34,6 +34,11 @@ struct TransactionOutcome {
 [[nodiscard]] Result<TransactionOutcome> transact(Machine& machine, const SenderTransaction& item,
                                                   const TransitionOptions& options);
 
+/// The receipt of a transaction that was mined; takes the outcome's logs. `gas_before` is what the block used before
+/// it.
+[[nodiscard]] Receipt make_receipt(const Transaction& tx, TransactionOutcome& outcome, const uint256& base_fee,
+                                   std::uint64_t gas_before);
+
 /// A call that the block itself makes (EIP-4788, 2935, 7002, 7251): from `kSystemCaller` with 30 million gas, free.
 /// Nothing happens where no code is.
 [[nodiscard]] Outcome system_call(Machine& machine, const Address& to, BytesView input);

@@ -6,11 +6,6 @@
 #include "bonus/crypto/hash.hpp"
 
 namespace bonus::chain::ledger {
-namespace {
-
-constexpr std::size_t kMaxKeptOutput = 4096;  ///< Of a failed call, in its receipt.
-
-}  // namespace
 
 uint256 system_logs_slot() {
   static const uint256 slot = uint256::from_be(crypto::keccak256(as_bytes("systemLogs")));
@@ -30,18 +25,8 @@ Result<Receipt> BlockExecutor::apply(const SenderTransaction& item) {
   TRY(check_storage());
   if (!outcome) return fail(std::move(outcome).error());
 
-  Receipt receipt;
-  receipt.type = item.tx.type;
-  receipt.success = outcome->status == evm::Status::kSuccess;
-  receipt.gas_used = outcome->gas_used;
-  receipt.effective_gas_price = item.tx.effective_gas_price(context_.base_fee);
-  receipt.logs = std::move(outcome->logs);
-  if (!receipt.success) {
-    outcome->output.resize(std::min(outcome->output.size(), kMaxKeptOutput));
-    receipt.return_data = std::move(outcome->output);
-  }
-  gas_used_ += outcome->gas_used;
-  receipt.cumulative_gas = gas_used_;
+  Receipt receipt = evm::make_receipt(item.tx, *outcome, context_.base_fee, gas_used_);
+  gas_used_ = receipt.cumulative_gas;
   return receipt;
 }
 

@@ -59,6 +59,8 @@ class LedgerImpl final : public Ledger {
       const std::function<Result<>(const StateView&, const BlockContext&)>& use) const override;
   [[nodiscard]] Result<BlockContext> simulated_context(const Header& parent, Header& child) const override;
   [[nodiscard]] Result<Hash32> root_with(std::uint64_t number, const Journal& journal) const override;
+  [[nodiscard]] std::uint64_t oldest_state() const override { return std::min(first_history_.load(), oldest_proof()); }
+  [[nodiscard]] std::uint64_t oldest_proof() const override { return first_trie_; }
   [[nodiscard]] Result<CallReply> call(const CallRequest& request, std::uint64_t number) const override;
   [[nodiscard]] Result<std::vector<FoundLog>> logs(const LogFilter& filter) const override;
   std::uint64_t subscribe(std::function<void(std::shared_ptr<const StoredBlock>)> listener) override;

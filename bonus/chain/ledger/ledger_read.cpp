@@ -5,54 +5,10 @@
 #include "bonus/chain/ledger/ledger_impl.hpp"
 #include "bonus/chain/state/journal_view.hpp"
 #include "bonus/chain/state/records.hpp"
+#include "bonus/chain/state/searches.hpp"
 #include "bonus/crypto/hash.hpp"
 
 namespace bonus::chain::ledger {
-namespace {
-
-bool matches(const LogFilter& filter, const Log& log) {
-  if (!filter.addresses.empty() && std::ranges::find(filter.addresses, log.address) == filter.addresses.end())
-    return false;
-  if (filter.topics.size() > log.topics.size()) return false;
-  for (std::size_t i = 0; i < filter.topics.size(); ++i) {
-    const auto& wanted = filter.topics[i];
-    if (!wanted.empty() && std::ranges::find(wanted, log.topics[i]) == wanted.end()) return false;
-  }
-  return true;
-}
-
-bool bloom_matches(const LogFilter& filter, const Bloom& bloom) {
-  const auto any = [&](const auto& values) {
-    return values.empty() || std::ranges::any_of(values, [&](const auto& v) { return bloom_may_contain(bloom, v); });
-  };
-  return any(filter.addresses) && std::ranges::all_of(filter.topics, any);
-}
-
-Result<StateProof> make_proof(const NodeSource& nodes, const Hash32& root, const Address& address,
-                              const std::vector<uint256>& slots) {
-  const Trie accounts(&nodes, root);
-  StateProof out;
-  const Hash32 key = crypto::keccak256(address);
-  TRY_ASSIGN(out.nodes, accounts.prove(key));
-  TRY_ASSIGN(const Bytes record, accounts.get(key));
-  if (!record.empty()) {
-    TRY_ASSIGN(out.account, decode_account(record));
-  }
-  const Trie storage(&nodes, record.empty() ? kEmptyTrieRoot : out.account.storage_root, storage_trie(address));
-  for (const uint256& slot : slots) {
-    StateProof::Slot& item = out.slots.emplace_back();
-    item.slot = slot;
-    const Hash32 slot_key = crypto::keccak256(slot.to_be());
-    TRY_ASSIGN(item.nodes, storage.prove(slot_key));
-    TRY_ASSIGN(const Bytes value, storage.get(slot_key));
-    if (value.empty()) continue;
-    TRY_ASSIGN(item.value, decode_slot_trie_value(value));
-  }
-  return out;
-}
-
-}  // namespace
-
 LedgerImpl::ReadLock LedgerImpl::read_lock() const {
   const std::lock_guard gate(gate_);
   return ReadLock(state_mutex_);
@@ -335,15 +291,7 @@ Result<std::vector<FoundLog>> LedgerImpl::logs(const LogFilter& filter) const {
     return fail(ErrorCode::kInvalid,
                 fmt::format("invalid block range: {} is after {}", filter.from_block, filter.to_block));
   TRY(check_number(filter.to_block));
-  std::vector<std::uint64_t> candidates;
-  TRY(store_->scan(Table::kBlooms, number_key(filter.from_block), [&](BytesView key, BytesView value) -> Result<bool> {
-    std::uint64_t number = 0;
-    for (const std::uint8_t b : key) number = number << 8 | b;
-    if (number > filter.to_block) return false;
-    TRY_ASSIGN(const Bloom bloom, Bloom::from(value));
-    if (bloom_matches(filter, bloom)) candidates.push_back(number);
-    return true;
-  }));
+  TRY_ASSIGN(const auto candidates, blocks_with_logs(*store_, filter));
   std::vector<FoundLog> out;
   for (const std::uint64_t number : candidates) TRY(collect_logs(filter, number, out));
   return out;

@@ -8,7 +8,7 @@
 
 #include "bonus/base/log.hpp"
 #include "bonus/chain/rpc/encode.hpp"
-#include "bonus/chain/rpc/log_match.hpp"
+#include "bonus/chain/rpc/log_criteria.hpp"
 #include "bonus/chain/rpc/session.hpp"
 
 namespace bonus::chain::rpc {

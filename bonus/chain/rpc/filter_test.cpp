@@ -6,7 +6,7 @@
 #include <boost/json.hpp>
 
 #include "bonus/chain/api/ethereum_block.hpp"
-#include "bonus/chain/rpc/log_match.hpp"
+#include "bonus/chain/rpc/log_criteria.hpp"
 #include "bonus/chain/rpc/pending_ring.hpp"
 #include "bonus/chain/rpc/rpc.hpp"
 #include "bonus/chain/rpc/testing/fake_ledger.hpp"

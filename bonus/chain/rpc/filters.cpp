@@ -1,7 +1,7 @@
 // Creation, use and expiry of filters.
 #include "bonus/chain/rpc/filters.hpp"
 
-#include "bonus/chain/rpc/log_match.hpp"
+#include "bonus/chain/rpc/log_criteria.hpp"
 
 namespace bonus::chain::rpc {
 

@@ -1,6 +1,7 @@
 // eth_config (EIP-7910): the rules in force, for operators who compare nodes.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/crc.hpp>
 #include <boost/json/object.hpp>
@@ -48,37 +49,57 @@ json::object precompiles_of(Revision revision) {
 }
 
 /// EIP-2124. All forks are in force from the beginning, so the hash of the genesis block is all there is to sum.
-std::string fork_id(const Hash32& genesis) {
+std::uint32_t fork_hash(const Hash32& genesis) {
   boost::crc_32_type sum;
   sum.process_bytes(genesis.bytes.data(), genesis.bytes.size());
-  return fmt::format("0x{:08x}", sum.checksum());
+  return sum.checksum();
+}
+
+json::value config_of(const Context& context, const TimedFork& fork) {
+  json::object schedule;
+  schedule["baseFeeUpdateFraction"] = fork.blobs.update_fraction;
+  schedule["max"] = fork.blobs.max;
+  schedule["target"] = fork.blobs.target;
+  json::object contracts;
+  for (const auto& [name, address] : fork.system_contracts) contracts[name] = to_hex0x(address);
+  json::object out;
+  out["activationTime"] = fork.begins;
+  out["blobSchedule"] = fork.blobs.max > 0 ? json::value(std::move(schedule)) : json::value(nullptr);
+  out["chainId"] = quantity(context.chain_id());
+  out["forkId"] = fmt::format("0x{:08x}", fork.fork_hash);
+  out["precompiles"] = precompiles_of(fork.revision);
+  out["systemContracts"] = std::move(contracts);
+  return out;
+}
+
+/// The one set of rules of a chain without forks.
+Reply<TimedFork> only_rules(const Context& context) {
+  const auto executed = context.ledger.context(context.ledger.head().number);
+  if (!executed) return failure(executed.error());
+  const auto genesis = context.ledger.block(0);
+  if (!genesis) return failure(genesis.error());
+  return TimedFork{
+      .begins = 0,
+      .revision = executed->revision,
+      .blobs = blob_schedule(executed->revision),
+      .fork_hash = fork_hash((*genesis)->hash),
+      .system_contracts = {},  // of Ethereum's there are none here
+  };
 }
 
 JsonReply config(const Context& context, const Params& params) {
   TRY(params.at_most(0));
-  const auto executed = context.ledger.context(context.ledger.head().number);
-  if (!executed) return failure(executed.error());
-  // A chain of Ethereum's own has forks at points in time that this ledger does not name.
-  if (executed->genesis == nullptr)
-    return failure(kMethodNotFound, "the method eth_config does not exist/is not available");
-  const auto genesis = context.ledger.block(0);
-  if (!genesis) return failure(genesis.error());
-  const auto blobs = blob_schedule(executed->revision);
-  json::object schedule;
-  schedule["baseFeeUpdateFraction"] = blobs.update_fraction;
-  schedule["max"] = blobs.max;
-  schedule["target"] = blobs.target;
-  json::object current;
-  current["activationTime"] = 0;
-  current["blobSchedule"] = std::move(schedule);
-  current["chainId"] = quantity(context.chain_id());
-  current["forkId"] = fork_id((*genesis)->hash);
-  current["precompiles"] = precompiles_of(executed->revision);
-  current["systemContracts"] = json::object();  // of Ethereum's there are none here
+  auto forks = context.ledger.forks();
+  if (forks.empty()) {
+    TRY_ASSIGN(auto only, only_rules(context));
+    forks.push_back(std::move(only));
+  }
+  const auto now = context.ledger.head().timestamp;
+  const auto next = std::ranges::find_if(forks, [&](const TimedFork& fork) { return fork.begins > now; });
   json::object out;
-  out["current"] = std::move(current);
-  out["next"] = nullptr;
-  out["last"] = nullptr;
+  out["current"] = next == forks.begin() ? json::value(nullptr) : config_of(context, *std::prev(next));
+  out["next"] = next == forks.end() ? json::value(nullptr) : config_of(context, *next);
+  out["last"] = next == forks.end() ? json::value(nullptr) : config_of(context, forks.back());
   return out;
 }
 

@@ -58,10 +58,17 @@ JsonReply blob_base_fee_of_next(const Context& context, const Params&) {
   return json::value(quantity(next->blob_base_fee));
 }
 
+/// part / whole; 0 and 1 are written as integers, as geth does.
+json::value ratio_of(std::uint64_t part, std::uint64_t whole) {
+  if (part == 0 || whole == 0) return 0;
+  if (part == whole) return 1;
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
 /// Wei per blob gas of a block (0 before Cancun) and how full of blobs it was.
 struct BlobUse {
   uint256 fee;
-  double ratio = 0;
+  json::value ratio = 0;
 };
 Reply<BlobUse> blob_use(const Context& context, const Header& header) {
   if (!header.has(HeaderForm::kCancun)) return BlobUse{};
@@ -71,7 +78,7 @@ Reply<BlobUse> blob_use(const Context& context, const Header& header) {
   if (!executed) return failure(executed.error());
   BlobUse out{executed->blob_base_fee, 0};
   if (const auto most = blob_schedule(executed->revision).max * kGasPerBlob; most > 0)
-    out.ratio = static_cast<double>(header.blob_gas_used) / static_cast<double>(most);
+    out.ratio = ratio_of(header.blob_gas_used, most);
   return out;
 }
 
@@ -143,12 +150,11 @@ JsonReply fee_history(const Context& context, const Params& params) {
     if (!block) return failure(block.error());
     const auto& header = previous = (*block)->block.header;
     base_fees.emplace_back(quantity(header.base_fee));
-    ratios.emplace_back(
-        header.gas_limit == 0 ? 0.0 : static_cast<double>(header.gas_used) / static_cast<double>(header.gas_limit));
+    ratios.push_back(ratio_of(header.gas_used, header.gas_limit));
     TRY(context.in_time());
     TRY_ASSIGN(const auto blobs, blob_use(context, header));
     blob_fees.emplace_back(quantity(blobs.fee));
-    blob_ratios.emplace_back(blobs.ratio);
+    blob_ratios.push_back(blobs.ratio);
     if (percentiles.empty()) continue;
     const auto receipts = context.ledger.receipts(number);
     if (!receipts) return failure(receipts.error());

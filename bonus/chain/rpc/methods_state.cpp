@@ -89,6 +89,59 @@ JsonReply get_storage_at(const Context& context, const Params& params) {
   return json::value(to_hex0x(value->to_be()));
 }
 
+constexpr std::size_t kMaxStorageValues = 1024;  ///< As geth has it.
+
+/// {address: [slot...]} to {address: [value...]}.
+JsonReply get_storage_values(const Context& context, const Params& params) {
+  TRY(params.at_most(2));
+  TRY_ASSIGN(const auto* requested, params.required(0));
+  const auto* object = requested->if_object();
+  if (object == nullptr) return Params::invalid(0, "an object of addresses is expected");
+  TRY_ASSIGN(const auto id, params.block_or_latest(1));
+  TRY_ASSIGN(const auto number, context.number_of(id));
+  std::size_t count = 0;
+  json::object out;
+  for (const auto& item : *object) {
+    const auto address = read_fixed<Address>(json::value(item.key()));
+    const auto* slots = item.value().if_array();
+    if (!address || slots == nullptr) return Params::invalid(0, "lists of slots by address are expected");
+    if ((count += slots->size()) > kMaxStorageValues)
+      return failure(kInvalidParams, fmt::format("too many slots (max {})", kMaxStorageValues));
+    json::array values;
+    for (const auto& slot : *slots) {
+      const auto key = read_fixed<Hash32>(slot);
+      if (!key) return Params::invalid(0, key.error().message);
+      const auto value = context.ledger.storage(*address, uint256::from_be(*key), number);
+      if (!value) return failure(value.error());
+      values.emplace_back(to_hex0x(value->to_be()));
+    }
+    TRY(context.in_time());
+    out[item.key()] = std::move(values);
+  }
+  if (count == 0) return failure(kInvalidParams, "empty request");
+  return out;
+}
+
+/// How far back each kind of data goes.
+JsonReply capabilities(const Context& context, const Params& params) {
+  TRY(params.at_most(0));
+  const auto since = [](std::uint64_t oldest) {
+    json::object out;
+    out["disabled"] = false;
+    out["oldestBlock"] = quantity(oldest);
+    return out;
+  };
+  json::object head;
+  head["number"] = quantity(context.ledger.head().number);
+  head["hash"] = to_hex0x(context.ledger.head_hash());
+  json::object out;
+  out["head"] = std::move(head);
+  out["state"] = since(context.ledger.oldest_state());
+  for (const auto* kind : {"tx", "logs", "receipts", "blocks"}) out[kind] = since(0);
+  out["stateproofs"] = since(context.ledger.oldest_proof());
+  return out;
+}
+
 constexpr auto kMethods = std::to_array<NamedMethod>({
     {"web3_clientVersion", client_version},
     {"web3_sha3", sha3},
@@ -104,6 +157,8 @@ constexpr auto kMethods = std::to_array<NamedMethod>({
     {"eth_getCode", get_code},
     {"eth_getTransactionCount", get_transaction_count},
     {"eth_getStorageAt", get_storage_at},
+    {"eth_getStorageValues", get_storage_values},
+    {"eth_capabilities", capabilities},
 });
 
 }  // namespace

@@ -39,12 +39,26 @@ std::string result_text(const json::value& id, json::value result) {
 
 namespace {
 
+JsonReply run_extra(const RpcOptions::ExtraMethod& method, const json::array& params) {
+  const auto text = method(json::serialize(params));
+  if (!text)
+    return failure(text.error().code == ErrorCode::kInvalid ? kInvalidParams : kServerError, text.error().message);
+  boost::system::error_code error;
+  auto value = json::parse(*text, error);
+  if (error) return failure(-32603, "internal error");
+  return value;
+}
+
 JsonReply run(const Context& context, Method method, std::string_view name, const json::value* params) {
   static const json::array empty;
   const json::array* list = &empty;
   if (params != nullptr && !params->is_null()) {
     list = params->if_array();
     if (list == nullptr) return failure(kInvalidParams, "non-array args");
+  }
+  if (method == nullptr) {
+    const auto& extra = context.options.extra_methods;
+    if (const auto found = extra.find(name); found != extra.end()) return run_extra(found->second, *list);
   }
   if (method == nullptr)
     return failure(kMethodNotFound, fmt::format("the method {} does not exist/is not available", name));

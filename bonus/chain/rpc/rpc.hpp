@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +51,10 @@ struct RpcOptions {
   /// How eth_sendRawTransaction reads a transaction and finds its sender; unset: Transaction::decode() and recover().
   /// Whoever sets it bounds its size. Thread-safe.
   std::function<Result<TransactionPtr>(BytesView)> read_transaction;
+  /// Methods beside those of this folder: the JSON text of the params array in, that of the result out. kInvalid is
+  /// answered with -32602, any other error with -32000. Thread-safe.
+  using ExtraMethod = std::function<Result<std::string>(std::string_view params)>;
+  std::map<std::string, ExtraMethod, std::less<>> extra_methods;
   std::function<std::size_t()> peer_count;  ///< net_peerCount; unset: 0. Thread-safe.
   /// eth_syncing; unset or nothing: false. Thread-safe.
   std::function<std::optional<SyncStatus>()> sync_status;

@@ -3,7 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <cstdlib>
 
-#include "bonus/chain/rpc/log_match.hpp"
+#include "bonus/chain/rpc/log_criteria.hpp"
 #include "bonus/chain/rpc/methods.hpp"
 #include "bonus/chain/rpc/testing/fake_ledger.hpp"
 

@@ -187,17 +187,6 @@ class FakeLedger final : public LedgerReader {
     const FakeLedger& ledger_;
   };
 
-  static bool matches(const LogFilter& filter, const Log& log) {
-    if (!filter.addresses.empty() && std::ranges::find(filter.addresses, log.address) == filter.addresses.end())
-      return false;
-    for (std::size_t i = 0; i < filter.topics.size(); ++i) {
-      if (i >= log.topics.size()) return false;
-      if (!filter.topics[i].empty() && std::ranges::find(filter.topics[i], log.topics[i]) == filter.topics[i].end())
-        return false;
-    }
-    return true;
-  }
-
   void append(Header header, std::vector<TransactionPtr> transactions, std::vector<Receipt> receipts) {
     auto stored = std::make_shared<StoredBlock>();
     stored->block.header = std::move(header);
