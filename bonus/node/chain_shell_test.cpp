@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "bonus/chain/contracts/registry.hpp"
-#include "bonus/chain/mempool/mempool.hpp"
 #include "bonus/chain/ledger/ledger.hpp"
+#include "bonus/chain/mempool/mempool.hpp"
 #include "bonus/crypto/hash.hpp"
 #include "bonus/node/testing/memory_transport.hpp"
 #include "bonus/node/testing/temp_folder.hpp"

@@ -10,8 +10,8 @@
 #include "bonus/chain/api/ledger.hpp"
 #include "bonus/chain/api/market.hpp"
 #include "bonus/chain/contracts/registry.hpp"
-#include "bonus/chain/mempool/mempool.hpp"
 #include "bonus/chain/ledger/ledger.hpp"
+#include "bonus/chain/mempool/mempool.hpp"
 #include "bonus/node/testing/temp_folder.hpp"
 #include "bonus/runtime/clock.hpp"
 
