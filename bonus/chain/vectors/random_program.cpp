@@ -5,7 +5,6 @@
 
 #include "bonus/chain/evm/machine.hpp"
 #include "bonus/chain/evm/opcodes.hpp"
-#include "bonus/crypto/hash.hpp"
 
 namespace bonus::chain::vectors {
 namespace {
@@ -21,7 +20,6 @@ constexpr std::array<std::uint8_t, 18> kEnvironment{
     OP_GASPRICE, OP_RETURNDATASIZE, OP_COINBASE,    OP_TIMESTAMP, OP_NUMBER,       OP_PREVRANDAO,
     OP_GASLIMIT, OP_CHAINID,        OP_SELFBALANCE, OP_BASEFEE,   OP_BLOBBASEFEE,  OP_MSIZE};
 constexpr std::size_t kMaxCode = 700;
-constexpr std::uint64_t kSlots = 6;
 
 class Writer {
  public:
@@ -182,18 +180,18 @@ class Writer {
   void storage() {
     if (choices_.one_in(2)) {
       if (height_ == 0 || choices_.one_in(2)) push_small(choices_.one_in(3) ? 200 : 3);
-      push_small(kSlots);
+      push_small(kRandomSlots);
       apply(OP_SSTORE);
     } else {
-      push_small(kSlots);
+      push_small(kRandomSlots);
       apply(OP_SLOAD);
     }
   }
   void transient() {
     if (revision_ < Revision::kCancun && !choices_.one_in(20)) return storage();
-    push_small(kSlots);
+    push_small(kRandomSlots);
     if (choices_.one_in(2)) return apply(OP_TLOAD);
-    push_small(kSlots);
+    push_small(kRandomSlots);
     apply(OP_TSTORE);
   }
   void copy() {
@@ -346,13 +344,13 @@ class Writer {
     push_small(choices_.one_in(4) ? 5'000 : 300'000);
     apply(call);
     if (choices_.one_in(2)) {  // Success and the first word of the answer stay.
-      push_small(kSlots);
+      push_small(kRandomSlots);
       apply(OP_SSTORE);
       push(uint256());
       apply(OP_RETURNDATASIZE);
       apply(OP_POP);
       apply(OP_MLOAD);
-      push_small(kSlots);
+      push_small(kRandomSlots);
       apply(OP_SSTORE);
     }
   }
@@ -388,7 +386,7 @@ class Writer {
     push(uint256(choices_.one_in(3) ? choices_.below(20) : 0));
     apply(second ? OP_CREATE2 : OP_CREATE);
     if (choices_.one_in(2)) {  // Call what was made.
-      push_small(kSlots);
+      push_small(kRandomSlots);
       apply(OP_SSTORE);
     }
   }
@@ -406,7 +404,7 @@ class Writer {
   void gas_or_pc() {
     apply(choices_.one_in(4) ? OP_PC : OP_GAS);
     if (!choices_.one_in(2)) return;
-    push_small(kSlots);
+    push_small(kRandomSlots);
     apply(OP_SSTORE);
   }
   void strange() {
@@ -477,162 +475,11 @@ class Writer {
   std::vector<Reference> references_;
 };
 
-constexpr Address kCoinbase{{0xcb}};
-Address uint_address(std::uint64_t number) {
-  Address out;
-  out.bytes[19] = static_cast<std::uint8_t>(number);
-  return out;
-}
-
-/// Empty accounts, which EIP-161 clears when they are touched, and what may stand in the way of a creation.
-void add_odd_accounts(Choices& choices, Accounts& pre, std::span<const Address> contracts) {
-  if (choices.one_in(2)) return;
-  for (std::uint8_t i = 0; i < 2; ++i)
-    if (choices.one_in(2)) pre[Address{{0xde, 0xad, i}}] = {};
-  if (choices.one_in(2)) pre[uint_address(1 + choices.below(9))] = {};
-  if (choices.one_in(2)) pre[kCoinbase] = {};
-  PlainAccount& obstacle = pre[create_address(contracts[choices.below(contracts.size())], 1 + choices.below(2))];
-  switch (choices.below(4)) {
-    case 0:
-      obstacle.nonce = 1;
-      break;
-    case 1:
-      obstacle.code = {OP_STOP};
-      break;
-    case 2:
-      obstacle.balance = uint256(5);
-      break;
-    default:
-      break;
-  }
-}
-
-Address contract_address(std::uint8_t index) { return {{0xc0, 0xde, 0, index}}; }
-
 }  // namespace
-
-Choices::Choices(BytesView bytes) : bytes_(bytes) {
-  const Hash32 hash = crypto::keccak256(bytes);
-  std::memcpy(&state_, hash.bytes.data(), sizeof state_);
-}
-
-std::uint64_t Choices::word() {
-  state_ += 0x9E3779B97F4A7C15ULL;
-  std::uint64_t z = state_;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-  return z ^ (z >> 31);
-}
-
-std::uint64_t Choices::below(std::uint64_t bound) {
-  if (!bytes_.empty()) {
-    // One byte where it is enough, so that a fuzzer's change of a byte changes one choice.
-    std::uint64_t value = bytes_[0];
-    std::size_t used = 1;
-    for (; used < 4 && used < bytes_.size() && bound > (std::uint64_t{1} << (8 * used)); ++used)
-      value = value << 8 | bytes_[used];
-    bytes_ = bytes_.subspan(used);
-    return value % bound;
-  }
-  return word() % bound;
-}
-
-uint256 random_word(Choices& choices) {
-  const auto bit = [&] { return uint256(1) << static_cast<unsigned>(choices.below(256)); };
-  switch (choices.below(10)) {
-    case 0:
-      return uint256();
-    case 1:
-      return uint256(1);
-    case 2:
-      return bit();
-    case 3:
-      return bit() - uint256(1);
-    case 4:
-      return uint256() - bit();
-    case 5:
-      return ~uint256() - uint256(choices.below(3));
-    case 6:
-      return uint256(choices.below(300));
-    case 7:
-      return uint256(choices.word());
-    case 8: {
-      const unsigned shift = 64 * static_cast<unsigned>(choices.below(4));
-      return uint256(choices.word()) << shift;
-    }
-    default:
-      return {choices.word(), choices.word(), choices.word(), choices.word()};
-  }
-}
 
 Bytes random_program(Choices& choices, Revision revision, std::span<const Address> contracts) {
   const std::size_t statements = choices.one_in(5) ? choices.below(5) : 5 + choices.below(40);
   return Writer(choices, revision, contracts).write(statements);
-}
-
-Scenario random_scenario(Choices& choices) {
-  // The chain's own rules half of the time.
-  const auto revision =
-      choices.one_in(2) ? kBonusRevision : static_cast<Revision>(choices.below(std::uint64_t{kRevisionCount}));
-  return random_scenario(choices, revision);
-}
-
-Scenario random_scenario(Choices& choices, Revision revision) {
-  constexpr std::uint8_t kContracts = 4;
-  Scenario out;
-  out.revision = revision;
-  std::vector<Address> contracts;
-  for (std::uint8_t i = 0; i < kContracts; ++i) contracts.push_back(contract_address(i));
-  for (const Address& address : contracts) {
-    PlainAccount& account = out.pre[address];
-    account.nonce = 1;
-    account.balance = uint256(choices.below(1000));
-    account.code = random_program(choices, revision, contracts);
-    for (std::uint64_t slot = choices.below(kSlots); slot > 0; --slot)
-      account.storage[uint256(slot)] = uint256(1 + choices.below(5));
-  }
-  if (revision >= Revision::kPrague && choices.one_in(3)) {  // EIP-7702: a contract that is another's code.
-    Bytes code(kDelegationPrefix.begin(), kDelegationPrefix.end());
-    append(code, contracts[choices.below(kContracts)]);
-    out.pre[contracts[choices.below(kContracts)]].code = std::move(code);
-  }
-  add_odd_accounts(choices, out.pre, contracts);
-  Environment& env = out.environment;
-  env.coinbase = kCoinbase;
-  env.number = 1000;
-  env.timestamp = 1'700'000'000;
-  env.gas_limit = 30'000'000;
-  env.difficulty = uint256(0x20000);
-  env.base_fee = uint256(7);
-  env.randao = uint256(choices.word()).to_be();
-
-  Transaction& tx = out.transaction.tx;
-  tx.type = 0;
-  if (revision >= Revision::kBerlin && choices.one_in(3))
-    tx.type = revision >= Revision::kLondon && choices.one_in(2) ? 2 : 1;
-  tx.chain_id = tx.type == 0 ? 0 : 1;
-  tx.max_fee = tx.max_priority_fee = uint256(10);
-  if (tx.type == 2) tx.max_priority_fee = uint256(choices.below(11));
-  if (tx.type != 0) {
-    for (std::uint64_t n = choices.below(3); n > 0; --n) {
-      auto& entry = tx.access_list.emplace_back();
-      entry.address = contracts[choices.below(kContracts)];
-      for (std::uint64_t k = choices.below(3); k > 0; --k) entry.keys.push_back(uint256(choices.below(kSlots)).to_be());
-    }
-  }
-  tx.gas_limit = choices.one_in(4) ? 60'000 + choices.below(60'000) : 1'000'000 + choices.below(3'000'000);
-  tx.value = uint256(choices.one_in(3) ? choices.below(100) : 0);
-  if (choices.one_in(6)) {
-    tx.data = random_program(choices, revision, contracts);
-  } else {
-    tx.to = contracts[choices.below(kContracts)];
-    for (std::uint64_t n = choices.below(80); n > 0; --n)
-      tx.data.push_back(choices.one_in(2) ? std::uint8_t{0} : static_cast<std::uint8_t>(choices.below(256)));
-  }
-  // The account of the secret key 1.
-  out.transaction.sender = fixed_from_hex<Address>("0x7e5f4552091a69125d5dfcb7b8c2659029395bdf").value();
-  out.pre[out.transaction.sender].balance = uint256(1'000'000'000'000'000'000);
-  return out;
 }
 
 }  // namespace bonus::chain::vectors

@@ -22,6 +22,8 @@ class Choices {
   std::uint64_t state_ = 0;
 };
 
+/// Programs use the storage slots below this one.
+inline constexpr std::uint64_t kRandomSlots = 6;
 /// Code for the rules of `revision`: mostly valid stack heights, jumps to JUMPDESTs, calls between `contracts` (of
 /// which it may be one itself) and precompiles, creations, storage, logs, copies; now and then anything at all.
 [[nodiscard]] Bytes random_program(Choices& choices, Revision revision, std::span<const Address> contracts);
