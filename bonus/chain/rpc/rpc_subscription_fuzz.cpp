@@ -21,7 +21,7 @@ class Checker final : public rpc::Subscriber {
     if (request.topic != rpc::Topic::kLogs && rpc::criteria_bytes(request.logs) != 0) std::abort();
     for (std::size_t topics = 0; topics <= 4; ++topics) {
       chain::Log log{chain::kMarketAddress, std::vector<Hash32>(topics), {}};
-      if (rpc::matches(request.logs, log) && request.logs.topics.size() > topics) std::abort();
+      if (chain::matches(request.logs, log) && request.logs.topics.size() > topics) std::abort();
     }
     return std::string("0x1");
   }
