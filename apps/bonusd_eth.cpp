@@ -15,6 +15,7 @@
 #include "bonus/chain/eth/import.hpp"
 #include "bonus/chain/eth/json.hpp"
 #include "bonus/chain/eth/pooled.hpp"
+#include "bonus/chain/eth/testing_methods.hpp"
 #include "bonus/chain/mempool/mempool.hpp"
 #include "bonus/chain/rpc/rpc.hpp"
 #include "bonus/node/config.hpp"
@@ -101,6 +102,7 @@ int serve(const Options& options) {
   rpc_options.read_transaction = [&](BytesView raw) {
     return eth::read_pooled_transaction(raw, ledger->next_rules().revision);
   };
+  rpc_options.extra_methods = eth::testing_methods(*ledger, *mempool);
   chain::rpc::RpcService service(*ledger, *mempool, rpc_options);
   http::ServerOptions server_options;
   server_options.address = listen->host == "localhost" ? "127.0.0.1" : listen->host;

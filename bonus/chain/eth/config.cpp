@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/crc.hpp>
 #include <charconv>
 
 #include "bonus/chain/eth/json.hpp"
@@ -164,6 +165,25 @@ Rules ChainConfig::at(std::uint64_t number, UnixSeconds timestamp, bool proof_of
   return out;
 }
 
+std::uint32_t ChainConfig::fork_hash(const Header& genesis, std::uint64_t number, UnixSeconds timestamp) const {
+  boost::crc_32_type sum;
+  const Hash32 hash = genesis.hash();
+  sum.process_bytes(hash.bytes.data(), hash.bytes.size());
+  // Each point once, in order; what holds in the genesis block does not count.
+  const auto add = [&](std::vector<std::uint64_t> points, std::uint64_t after, std::uint64_t until) {
+    std::ranges::sort(points);
+    const auto repeated = std::ranges::unique(points);
+    points.erase(repeated.begin(), repeated.end());
+    for (const std::uint64_t point : points) {
+      if (point <= after || point > until) continue;
+      for (int shift = 56; shift >= 0; shift -= 8) sum.process_byte(static_cast<std::uint8_t>(point >> shift));
+    }
+  };
+  add(fork_blocks, 0, number);
+  add(fork_times, genesis.timestamp, timestamp);
+  return sum.checksum();
+}
+
 Result<> read_blob_schedule(const json::object& schedule, ChainConfig& config) {
   for (const auto& [key, value] : schedule) {
     const std::string name = lower(key);
@@ -202,6 +222,14 @@ Result<ChainConfig> ChainConfig::from_json(const json::object& object, std::stri
     TRY_ASSIGN(out.terminal_total_difficulty, uint256::parse(total_difficulty_digits(source)));
   } else {
     TRY(fields.read(out.terminal_total_difficulty, "terminalTotalDifficulty"));
+  }
+  for (const auto& [key, value] : object) {
+    const std::string_view name = key;
+    const bool block = name.ends_with("Block");
+    if ((!block && !name.ends_with("Time")) || value.is_null()) continue;
+    std::uint64_t begins = 0;
+    TRY(fields.read(begins, name));
+    (block ? out.fork_blocks : out.fork_times).push_back(begins);
   }
   for (const BlobDefault& fork : kBlobDefaults) {
     std::optional<std::uint64_t> begins;

@@ -37,6 +37,8 @@ struct ChainConfig {
     BlobSchedule schedule;
   };
   std::vector<BlobFork> blob_forks;  ///< In their order; the last one that has begun counts.
+  /// All block numbers and timestamps at which the genesis file schedules a fork, known here or not (EIP-2124).
+  std::vector<std::uint64_t> fork_blocks, fork_times;
   Address deposit_contract{{0x00, 0x00, 0x00, 0x00, 0x21, 0x9a, 0xb5, 0x40, 0x35, 0x6c,
                             0xbb, 0x83, 0x9c, 0xbe, 0x05, 0x30, 0x3d, 0x77, 0x05, 0xfa}};  ///< EIP-6110.
 
@@ -45,6 +47,8 @@ struct ChainConfig {
   [[nodiscard]] Rules of(const Header& header) const {
     return at(header.number, header.timestamp, terminal_total_difficulty && header.difficulty.is_zero());
   }
+  /// EIP-2124: the checksum over the genesis block and every fork up to this block.
+  [[nodiscard]] std::uint32_t fork_hash(const Header& genesis, std::uint64_t number, UnixSeconds timestamp) const;
   /// From geth's "config". Unknown keys are ignored, as geth does. `source` is the text that the object was parsed
   /// from: a terminal total difficulty written as a JSON number has more digits than a parsed number keeps.
   [[nodiscard]] static Result<ChainConfig> from_json(const boost::json::object& config, std::string_view source);

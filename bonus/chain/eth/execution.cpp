@@ -21,6 +21,17 @@ constexpr std::uint64_t kGwei = 1'000'000'000;
 
 }  // namespace
 
+std::vector<std::pair<std::string, Address>> system_contracts(const Rules& rules, const Address& deposit_contract) {
+  std::vector<std::pair<std::string, Address>> out;
+  if (rules.since(Revision::kCancun)) out.emplace_back("BEACON_ROOTS_ADDRESS", kBeaconRoots);
+  if (!rules.since(Revision::kPrague)) return out;
+  out.emplace_back("CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS", kConsolidations);
+  out.emplace_back("DEPOSIT_CONTRACT_ADDRESS", deposit_contract);
+  out.emplace_back("HISTORY_STORAGE_ADDRESS", kHistory);
+  out.emplace_back("WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS", kWithdrawals);
+  return out;
+}
+
 BlockContext make_context(const Header& header, const Rules& rules, std::uint64_t chain_id, const BlockHashes* hashes) {
   BlockContext out;
   out.revision = rules.revision;
@@ -33,6 +44,7 @@ BlockContext make_context(const Header& header, const Rules& rules, std::uint64_
   out.base_fee = header.base_fee;
   out.difficulty = header.difficulty;
   out.blob_base_fee = rules.since(Revision::kCancun) ? blob_base_fee(header.excess_blob_gas, rules.blobs) : uint256();
+  out.max_blobs = rules.blobs.max;
   out.hashes = hashes;
   return out;
 }

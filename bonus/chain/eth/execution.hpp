@@ -10,6 +10,9 @@
 
 namespace bonus::chain::eth {
 
+/// The contracts that blocks call, by EIP-7910's names, as far as the fork has them.
+[[nodiscard]] std::vector<std::pair<std::string, Address>> system_contracts(const Rules& rules,
+                                                                            const Address& deposit_contract);
 /// What a block is executed in. `hashes` may be null.
 [[nodiscard]] BlockContext make_context(const Header& header, const Rules& rules, std::uint64_t chain_id,
                                         const BlockHashes* hashes);

@@ -9,6 +9,7 @@
 #include "bonus/chain/eth/import.hpp"
 #include "bonus/chain/eth/json.hpp"
 #include "bonus/chain/eth/pooled.hpp"
+#include "bonus/chain/eth/testing_methods.hpp"
 #include "bonus/chain/mempool/mempool.hpp"
 #include "bonus/chain/rpc/rpc.hpp"
 #include "tests/support/vectors.hpp"
@@ -85,6 +86,7 @@ class ExecutionApis : public ::testing::Test {
     options.read_transaction = [this](BytesView raw) {
       return read_pooled_transaction(raw, ledger_->next_rules().revision);
     };
+    options.extra_methods = testing_methods(*ledger_, *mempool_);
     service_ = std::make_unique<rpc::RpcService>(*ledger_, *mempool_, options);
   }
   void TearDown() override {

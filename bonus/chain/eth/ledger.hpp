@@ -31,6 +31,25 @@ class EthLedger : public LedgerReader {
   /// What was appended is on the disk when this returns.
   [[nodiscard]] virtual Result<> sync() = 0;
 
+  /// A block that is built, not appended, and what it pays its beneficiary: all tips.
+  struct Built {
+    Block block;
+    std::vector<Bytes> requests;
+    uint256 tips;
+  };
+  struct BuildOptions {
+    Hash32 parent;
+    UnixSeconds timestamp = 0;
+    Address beneficiary;
+    Hash32 randao, beacon_root;
+    Bytes extra_data;
+    std::vector<Withdrawal> withdrawals;
+    std::vector<TransactionPtr> transactions;
+    bool skip_invalid = false;  ///< Leave out what does not apply, instead of failing.
+  };
+  /// A block of proof of stake on any block that is here; its gas limit moves towards 60 million, as geth's.
+  [[nodiscard]] virtual Result<Built> build(const BuildOptions& options) const = 0;
+
   [[nodiscard]] virtual const ChainConfig& config() const = 0;
   /// What will hold in the block after the head.
   [[nodiscard]] virtual Rules next_rules() const = 0;

@@ -35,6 +35,7 @@ class EthLedgerImpl final : public EthLedger, public Ancestry {
 
   [[nodiscard]] Result<Appended> append(BytesView rlp) override;
   [[nodiscard]] Result<> sync() override;
+  [[nodiscard]] Result<Built> build(const BuildOptions& options) const override;
   [[nodiscard]] const ChainConfig& config() const override { return genesis_.config; }
   [[nodiscard]] Rules next_rules() const override;
   [[nodiscard]] Result<Ancestor> ancestor(const Hash32& hash) const override;
@@ -55,6 +56,7 @@ class EthLedgerImpl final : public EthLedger, public Ancestry {
   [[nodiscard]] Result<> with_state(std::uint64_t number,
                                     const std::function<Result<>(const StateView&)>& use) const override;
   [[nodiscard]] Result<BlockContext> context(std::uint64_t number) const override;
+  [[nodiscard]] std::vector<TimedFork> forks() const override;
   [[nodiscard]] bool burns_base_fee() const override { return true; }
   [[nodiscard]] Result<> before_transaction(
       std::uint64_t number, std::size_t index,

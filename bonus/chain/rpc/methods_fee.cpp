@@ -77,8 +77,8 @@ Reply<BlobUse> blob_use(const Context& context, const Header& header) {
   const auto executed = context.ledger.context(header.number);
   if (!executed) return failure(executed.error());
   BlobUse out{executed->blob_base_fee, 0};
-  if (const auto most = blob_schedule(executed->revision).max * kGasPerBlob; most > 0)
-    out.ratio = ratio_of(header.blob_gas_used, most);
+  const std::uint64_t blobs = executed->max_blobs > 0 ? executed->max_blobs : blob_schedule(executed->revision).max;
+  if (const auto most = blobs * kGasPerBlob; most > 0) out.ratio = ratio_of(header.blob_gas_used, most);
   return out;
 }
 
@@ -163,9 +163,9 @@ JsonReply fee_history(const Context& context, const Params& params) {
   json::object out;
   out["oldestBlock"] = quantity(count == 0 ? 0 : last + 1 - count);
   if (count > 0) {
-    base_fees.emplace_back(quantity(next_base_fee(previous, context.ledger.genesis())));
     const auto next = context.ledger.context(last + 1);
     if (!next) return failure(next.error());
+    base_fees.emplace_back(quantity(next->base_fee));
     blob_fees.emplace_back(quantity(previous.has(HeaderForm::kCancun) ? next->blob_base_fee : uint256()));
   }
   out["baseFeePerGas"] = std::move(base_fees);

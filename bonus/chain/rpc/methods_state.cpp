@@ -1,4 +1,6 @@
 // The node, the network, and the state of accounts.
+#include <fmt/format.h>
+
 #include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>

@@ -24,7 +24,28 @@ BlockContext priced(const BlockContext& block, const CallArguments& call) {
   return out;
 }
 
+namespace {
+
+/// Fields of transactions that the fork does not have yet; the messages are geth's.
+Result<> check_fork(const CallArguments& call, Revision revision) {
+  if (revision < Revision::kLondon && (call.max_fee || call.tip))
+    return fail(ErrorCode::kUnsupported, "maxFeePerGas and maxPriorityFeePerGas are not valid before London is active");
+  const char* kind = nullptr;
+  if (revision < Revision::kPrague && call.authorizations)
+    kind = "setcode";
+  else if (revision < Revision::kCancun && (call.blob_hashes || call.blob_fee))
+    kind = "blob";
+  else if (revision < Revision::kBerlin && call.access_list)
+    kind = "access list";
+  if (kind == nullptr) return {};
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("transaction type not supported: {} tx (sender {})", kind, to_hex0x(call.from)));
+}
+
+}  // namespace
+
 Result<> check_shape(const CallArguments& call, Revision revision) {
+  TRY(check_fork(call, revision));
   const uint256 tip = call.tip.value_or(uint256());
   if (!call.gas_price && tip > call.fee_cap()) {
     return fail(ErrorCode::kInvalid,

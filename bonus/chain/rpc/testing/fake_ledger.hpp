@@ -113,7 +113,7 @@ class FakeLedger final : public LedgerReader {
     out.beneficiary = header.beneficiary;
     out.chain_id = genesis_.chain_id;
     out.gas_limit = header.gas_limit;
-    out.base_fee = header.base_fee;
+    out.base_fee = number == blocks_.size() ? next_base_fee(header, genesis_) : header.base_fee;
     out.genesis = &genesis_;
     return out;
   }
