@@ -61,10 +61,15 @@ Result<> read_block_hashes(const Fields& env, TransitionEnv& out) {
 }
 
 Result<> complete_base_fee(const Fields& env, const Header& parent, TransitionEnv& out) {
+  TRY(env.read(out.base_fee, "currentBaseFee"));
   if (!out.rules.since(Revision::kLondon)) return {};
-  if (env.find("currentBaseFee") != nullptr) return env.read(out.header.base_fee, "currentBaseFee");
+  if (out.base_fee) {
+    out.header.base_fee = *out.base_fee;
+    return {};
+  }
   if (env.find("parentBaseFee") == nullptr || out.header.number == 0) return lacks("currentBaseFee");
   out.header.base_fee = next_base_fee(parent, out.rules);
+  out.base_fee = out.header.base_fee;
   return {};
 }
 

@@ -233,7 +233,7 @@ class Transition {
     const bool proof_of_work = !env_.rules.since(Revision::kParis);
     out["currentDifficulty"] = proof_of_work ? json::value(env_.header.difficulty.to_quantity()) : json::value(nullptr);
     out["gasUsed"] = quantity(execution_.gas_used());
-    if (env_.rules.since(Revision::kLondon)) out["currentBaseFee"] = env_.header.base_fee.to_quantity();
+    if (env_.base_fee) out["currentBaseFee"] = env_.base_fee->to_quantity();
     if (env_.rules.since(Revision::kShanghai)) out["withdrawalsRoot"] = to_hex0x(withdrawals_root(env_.withdrawals));
     if (env_.has_blob_gas) {
       out["currentExcessBlobGas"] = quantity(env_.header.excess_blob_gas);

@@ -43,7 +43,8 @@ struct TransitionEnv {
   Rules rules;
   std::map<std::uint64_t, Hash32> block_hashes;
   std::optional<Hash32> beacon_root;
-  bool has_blob_gas = false;  ///< The excess blob gas is known; else it is taken as 0 and not shown.
+  std::optional<uint256> base_fee;  ///< To be shown: from London on, or where the environment names one all the same.
+  bool has_blob_gas = false;        ///< The excess blob gas is known; else it is taken as 0 and not shown.
   std::vector<Payments::Ommer> ommers;
   std::vector<Withdrawal> withdrawals;
 };

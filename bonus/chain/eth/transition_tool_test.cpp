@@ -115,6 +115,40 @@ TEST(Transition, DerivesFromTheParent) {
   EXPECT_EQ(out.result.at("currentDifficulty"), "0x200000");  // ten seconds: no step of EIP-100
 }
 
+TEST(Transition, DifficultyOfEachForkAsGethComputesIt) {
+  const auto difficulty = [](std::string_view network, std::string_view env) {
+    auto input = transfers(network);
+    input.transactions = nullptr;
+    input.env = json::parse(env);
+    return std::string(run_transition(input).value().result.at("currentDifficulty").as_string());
+  };
+  constexpr std::string_view kOmmers = R"({"currentCoinbase": "0x0c", "currentGasLimit": "0x750a163df65e8a",
+    "currentBaseFee": "0x500", "currentNumber": "12800000", "currentTimestamp": "100035", "parentTimestamp": "99999",
+    "parentDifficulty": "0x2000000000000", "parentUncleHash": "0xbeef"})";
+  EXPECT_EQ(difficulty("London", kOmmers), "0x1ff8020000000");
+  EXPECT_EQ(difficulty("Berlin", kOmmers), "0x1ff9000000000");
+  constexpr std::string_view kNone = R"({"currentCoinbase": "0x0c", "currentGasLimit": "0x750a163df65e8a",
+    "currentBaseFee": "0x500", "currentNumber": "13000000", "currentTimestamp": "100015", "parentTimestamp": "99999",
+    "parentDifficulty": "0x2000000000000"})";
+  EXPECT_EQ(difficulty("ArrowGlacier", kNone), "0x2000000200000");
+  EXPECT_EQ(difficulty("GrayGlacier", kNone), "0x2000000004000");
+}
+
+TEST(Transition, WithdrawalsAsGethPaysThem) {
+  TransitionInput input;
+  input.config = ChainConfig::of_network("Shanghai").value();
+  input.alloc =
+      read_alloc(json::parse(R"({"0xa94f5374fce5edbc8e2a8697c15331677e6ebf0b": {"nonce": "0xac"}})").as_object())
+          .value();
+  input.env = json::parse(R"({"currentCoinbase": "0x0c", "currentDifficulty": null, "currentRandom": "0xdeadc0de",
+    "currentGasLimit": "0x750a163df65e8a", "currentBaseFee": "0x500", "currentNumber": "1", "currentTimestamp": "1000",
+    "withdrawals": [{"index": "0x42", "validatorIndex": "0x42",
+                     "address": "0xa94f5374fce5edbc8e2a8697c15331677e6ebf0b", "amount": "0x2a"}]})");
+  const auto out = run_transition(input).value();
+  EXPECT_EQ(out.result.at("withdrawalsRoot"), "0x4921c0162c359755b2ae714a0978a1dad2eb8edce7ff9b38b9b6fc4cbc547eb5");
+  EXPECT_EQ(out.alloc.begin()->second.balance, uint256(42'000'000'000));
+}
+
 TEST(Transition, MissingBlockHash) {
   auto input = transfers("Berlin");
   auto& env = input.env.as_object();
