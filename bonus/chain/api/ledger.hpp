@@ -104,7 +104,7 @@ class LedgerReader {
   /// needed, or give it a deadline.
   [[nodiscard]] virtual Result<> with_state(std::uint64_t number,
                                             const std::function<Result<>(const StateView&)>& use) const = 0;
-  /// The same without ever delaying a commit, for whatever may take long; reads at the head are slower than there.
+  /// The same for whatever may take long: it never delays a commit by more than one read.
   [[nodiscard]] virtual Result<> with_snapshot(std::uint64_t number,
                                                const std::function<Result<>(const StateView&)>& use) const {
     return with_state(number, use);

@@ -88,9 +88,12 @@ class LedgerImpl final : public Ledger {
    private:
     const LedgerImpl& ledger_;
   };
+  class PinnedView;
   using ReadLock = std::shared_lock<std::shared_mutex>;
 
   [[nodiscard]] ReadLock read_lock() const;
+  /// Without waiting for anyone, and only while `number` is the head's; else an empty lock.
+  [[nodiscard]] ReadLock try_read_lock(std::uint64_t number) const;
   [[nodiscard]] std::shared_ptr<const Head> head_info() const;
   [[nodiscard]] Result<> check_number(std::uint64_t number) const;
 

@@ -14,6 +14,15 @@ LedgerImpl::ReadLock LedgerImpl::read_lock() const {
   return ReadLock(state_mutex_);
 }
 
+LedgerImpl::ReadLock LedgerImpl::try_read_lock(std::uint64_t number) const {
+  // A thread that holds the lock already (root_with()) may get it once more: POSIX allows that for reading.
+  const std::unique_lock gate(gate_, std::try_to_lock);
+  if (!gate) return {};  // The writer waits: it goes first.
+  ReadLock lock(state_mutex_, std::try_to_lock);
+  if (lock && head_info()->header.number != number) return {};
+  return lock;
+}
+
 std::shared_ptr<const LedgerImpl::Head> LedgerImpl::head_info() const {
   const std::lock_guard lock(small_mutex_);
   return head_;
@@ -153,10 +162,52 @@ Result<> LedgerImpl::with_state(std::uint64_t number, const std::function<Result
   return on_state(number, use);
 }
 
+/// The state of `head`, for a reader that may take long: each read is locked for itself and served by the head's caches
+/// as long as `head` is the head; afterwards, or when the writer waits, by the snapshot.
+class LedgerImpl::PinnedView final : public StateView {
+ public:
+  PinnedView(const LedgerImpl& ledger, std::shared_ptr<const Head> head)
+      : ledger_(ledger),
+        head_(std::move(head)),
+        cached_(*ledger.store_, ledger.codes_, head_->snapshot.get(), ledger.caches_, {}),
+        snapshot_(*ledger.store_, ledger.codes_, head_->snapshot.get(), head_->header.number) {}
+
+  [[nodiscard]] Account account(const Address& address) const override {
+    return read([&](const StateView& from) { return from.account(address); });
+  }
+  [[nodiscard]] uint256 storage(const SlotKey& key) const override {
+    return read([&](const StateView& from) { return from.storage(key); });
+  }
+  [[nodiscard]] std::shared_ptr<const Bytes> code(const Hash32& code_hash) const override {
+    return read([&](const StateView& from) { return from.code(code_hash); });
+  }
+
+ private:
+  template <class Use>
+  auto read(const Use& use) const -> decltype(use(std::declval<const StateView&>())) {
+    const ReadLock lock = ledger_.try_read_lock(head_->header.number);
+    const StateView& from = lock ? static_cast<const StateView&>(cached_) : snapshot_;
+    auto out = use(from);
+    if (const auto& error = from.error()) remember(*error);
+    return out;
+  }
+
+  const LedgerImpl& ledger_;
+  const std::shared_ptr<const Head> head_;  // Shared: keeps the snapshot.
+  const HeadView cached_;
+  const HistoryView snapshot_;
+};
+
 Result<> LedgerImpl::with_snapshot(std::uint64_t number, const std::function<Result<>(const StateView&)>& use) const {
   const auto head = head_info();
   TRY(check_number(number));
   if (number < first_history_ || number > head->header.number) return with_state(number, use);
+  if (number == head->header.number) {
+    const PinnedView view(*this, head);
+    TRY(use(view));
+    if (const auto& error = view.error()) return fail(*error);
+    return {};
+  }
   const HistoryView view(*store_, codes_, head->snapshot.get(), number);
   TRY(use(view));
   if (const auto& error = view.error()) return fail(*error);

@@ -41,6 +41,16 @@ TEST(LedgerThreads, ReadersSeeWholeBlocks) {
     expect(reply && uint256::from_be(reply->output) == uint256(n));
     const auto slot = ledger->storage(counter, 1, n);
     expect(slot && *slot == uint256(n));
+    // A snapshot stays what it was while blocks come in.
+    const auto pinned = ledger->with_snapshot(n, [&](const StateView& state) -> Result<> {
+      for (int i = 0; i < 20; ++i) {
+        expect(state.storage({counter, 0}) == uint256(n) && state.storage({counter, 1}) == uint256(n));
+        expect(state.account(wallet(0).address).nonce == n);
+        std::this_thread::yield();
+      }
+      return {};
+    });
+    expect(pinned.has_value());
     const auto account = ledger->account(wallet(0).address, n);
     expect(account && account->nonce == n);
     const auto block = ledger->block(n);
