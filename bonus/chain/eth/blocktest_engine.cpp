@@ -52,22 +52,6 @@ Result<std::vector<Bytes>> read_byte_strings(const json::value& value, const cha
   return out;
 }
 
-Result<std::vector<Withdrawal>> read_withdrawals(const json::value& value) {
-  TRY_ASSIGN(const auto* items, as_array(value, "withdrawals"));
-  std::vector<Withdrawal> out;
-  for (const auto& item : *items) {
-    TRY_ASSIGN(const auto* object, as_object(item, "withdrawal"));
-    const Fields fields(*object);
-    Withdrawal one;
-    TRY(fields.read(one.index, "index"));
-    TRY(fields.read(one.validator, "validatorIndex"));
-    TRY(fields.read(one.address, "address"));
-    TRY(fields.read(one.amount_gwei, "amount"));
-    out.push_back(one);
-  }
-  return out;
-}
-
 /// EIP-4844: the consensus layer names the blobs that it expects in the transactions.
 Result<> check_blob_hashes(const json::value& expected, const std::vector<Bytes>& transactions) {
   std::vector<Hash32> have;

@@ -82,4 +82,20 @@ Result<const json::array*> as_array(const json::value& value, std::string_view w
   return fail(ErrorCode::kInvalid, fmt::format("{} is not an array", what));
 }
 
+Result<std::vector<Withdrawal>> read_withdrawals(const boost::json::value& value) {
+  TRY_ASSIGN(const auto* items, as_array(value, "withdrawals"));
+  std::vector<Withdrawal> out;
+  for (const auto& item : *items) {
+    TRY_ASSIGN(const auto* object, as_object(item, "withdrawal"));
+    const Fields fields(*object);
+    Withdrawal one;
+    TRY(fields.read(one.index, "index"));
+    TRY(fields.read(one.validator, "validatorIndex"));
+    TRY(fields.read(one.address, "address"));
+    TRY(fields.read(one.amount_gwei, "amount"));
+    out.push_back(one);
+  }
+  return out;
+}
+
 }  // namespace bonus::chain::eth

@@ -10,6 +10,7 @@
 
 #include "bonus/base/bytes.hpp"
 #include "bonus/base/uint256.hpp"
+#include "bonus/chain/api/types.hpp"
 
 namespace bonus::chain::eth {
 
@@ -83,5 +84,8 @@ class Fields {
 /// kInvalid "... is not an object".
 [[nodiscard]] Result<const boost::json::object*> as_object(const boost::json::value& value, std::string_view what);
 [[nodiscard]] Result<const boost::json::array*> as_array(const boost::json::value& value, std::string_view what);
+
+/// A list of EIP-4895 withdrawals as the engine API writes them; amounts in gwei.
+[[nodiscard]] Result<std::vector<Withdrawal>> read_withdrawals(const boost::json::value& value);
 
 }  // namespace bonus::chain::eth

@@ -14,24 +14,6 @@ namespace {
 
 namespace json = boost::json;
 
-Result<std::vector<Withdrawal>> read_withdrawals(const Fields& attributes) {
-  std::vector<Withdrawal> out;
-  const auto* value = attributes.find("withdrawals");
-  if (value == nullptr) return out;
-  TRY_ASSIGN(const auto* items, as_array(*value, "withdrawals"));
-  for (const auto& item : *items) {
-    TRY_ASSIGN(const auto* object, as_object(item, "withdrawal"));
-    const Fields fields(*object);
-    Withdrawal one;
-    TRY(fields.read(one.index, "index"));
-    TRY(fields.read(one.validator, "validatorIndex"));
-    TRY(fields.read(one.address, "address"));
-    TRY(fields.read(one.amount_gwei, "amount"));
-    out.push_back(one);
-  }
-  return out;
-}
-
 Result<TransactionPtr> read_transaction(const json::value& value) {
   TRY_ASSIGN(const Bytes raw, to_bytes(value));
   TRY_ASSIGN(Transaction tx, decode_transaction(raw));
@@ -50,7 +32,9 @@ Result<EthLedger::BuildOptions> read_options(const json::array& params, const Et
   TRY(attributes.read(out.randao, "prevRandao"));
   TRY(attributes.read(out.beneficiary, "suggestedFeeRecipient"));
   TRY(attributes.read(out.beacon_root, "parentBeaconBlockRoot"));
-  TRY_ASSIGN(out.withdrawals, read_withdrawals(attributes));
+  if (const auto* withdrawals = attributes.find("withdrawals"); withdrawals != nullptr) {
+    TRY_ASSIGN(out.withdrawals, read_withdrawals(*withdrawals));
+  }
   if (params.size() > 2 && !params[2].is_null()) {
     TRY_ASSIGN(const auto* items, as_array(params[2], "transactions"));
     for (const auto& item : *items) {

@@ -29,23 +29,13 @@ Result<> read_ommers(const Fields& env, TransitionEnv& out) {
   return {};
 }
 
-Result<> read_withdrawals(const Fields& env, TransitionEnv& out) {
+Result<> read_payments(const Fields& env, TransitionEnv& out) {
   const auto* value = env.find("withdrawals");
   if (value == nullptr) {
     if (out.rules.since(Revision::kShanghai)) return lacks("withdrawals");
     return {};
   }
-  TRY_ASSIGN(const auto* items, as_array(*value, "withdrawals"));
-  for (const auto& item : *items) {
-    TRY_ASSIGN(const auto* object, as_object(item, "withdrawal"));
-    const Fields fields(*object);
-    Withdrawal one;
-    TRY(fields.read(one.index, "index"));
-    TRY(fields.read(one.validator, "validatorIndex"));
-    TRY(fields.read(one.address, "address"));
-    TRY(fields.read(one.amount_gwei, "amount"));
-    out.withdrawals.push_back(one);
-  }
+  TRY_ASSIGN(out.withdrawals, read_withdrawals(*value));
   return {};
 }
 
@@ -144,7 +134,7 @@ Result<TransitionEnv> read_transition_env(const json::value& value, const ChainC
   TRY(complete_base_fee(env, parent, out));
   TRY(complete_blob_gas(env, parent, out));
   TRY(read_ommers(env, out));
-  TRY(read_withdrawals(env, out));
+  TRY(read_payments(env, out));
   TRY(read_block_hashes(env, out));
   return out;
 }

@@ -34,8 +34,9 @@ struct LedgerOptions {
                                                           const ContractRegistry& registry,
                                                           const LedgerOptions& options = {});
 
-/// Sum of all balances at the head (a scan of every account: for tests and audits). Never changes: fees are moved, not
-/// burnt. kUnsupported for a ledger that open_ledger() did not make.
+/// Sum of all balances at the head (a scan of every account: for tests and audits). Fees are moved, not burnt: it falls
+/// only by what a contract holds that is made and destroyed in one transaction with itself as heir (EIP-6780).
+/// kUnsupported for a ledger that open_ledger() did not make.
 [[nodiscard]] Result<uint256> total_supply(const LedgerReader& ledger);
 /// Every checksum of the store, every block from the genesis to the head with its hash and parent, and the state root
 /// computed anew. The error says what is damaged. Reads everything: for `bonusd verify` and tests.
