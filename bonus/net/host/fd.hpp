@@ -1,0 +1,40 @@
+// An owned file descriptor, and errors of the operating system as values.
+#pragma once
+
+#include <unistd.h>
+
+#include <string_view>
+#include <utility>
+
+#include "bonus/base/result.hpp"
+
+namespace bonus::net::host {
+
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    if (this != &other) reset(std::exchange(other.fd_, -1));
+    return *this;
+  }
+  ~Fd() { reset(); }
+  void reset(int fd = -1) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = fd;
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+/// kDenied for EPERM and EACCES, kNotFound for what is not there, kExists, kIo otherwise: "doing subject: reason".
+[[nodiscard]] Error os_error(std::string_view doing, std::string_view subject, int code);
+/// The same with errno.
+[[nodiscard]] Error os_error(std::string_view doing, std::string_view subject);
+
+}  // namespace bonus::net::host
