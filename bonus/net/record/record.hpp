@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bonus/base/time.hpp"
 #include "bonus/crypto/keys.hpp"
 #include "bonus/net/api/address.hpp"
 
