@@ -43,6 +43,26 @@ constexpr MarketKey kMarketKeys[] = {
     {"maxExpiriesPerBlock", &MarketParams::max_expiries_per_block, 1, 1'000'000},
 };
 
+struct NameKey {
+  const char* name;
+  std::uint32_t NameParams::* member;
+  std::uint32_t min, max;
+};
+constexpr NameKey kNameKeys[] = {
+    // At least a second: blocks have different times, so a commitment and its registration are never in one block.
+    {"minCommitmentAgeS", &NameParams::min_commitment_age_s, 1, 86'400},
+    {"maxCommitmentAgeS", &NameParams::max_commitment_age_s, 1, 31'536'000},
+    {"minDurationS", &NameParams::min_duration_s, 1, 315'360'000},
+    {"maxDurationS", &NameParams::max_duration_s, 1, 3'153'600'000},
+    {"graceS", &NameParams::grace_s, 0, 315'360'000},
+};
+struct NamePrice {
+  const char* name;
+  uint256 NameParams::* member;
+};
+constexpr NamePrice kNamePrices[] = {
+    {"price3", &NameParams::price3}, {"price4", &NameParams::price4}, {"price5", &NameParams::price5}};
+
 std::unexpected<Error> bad(std::string_view key, std::string_view what) {
   return fail(ErrorCode::kInvalid, fmt::format("genesis key {}: {}", key, what));
 }
@@ -183,6 +203,25 @@ Result<> read_market(Reader& reader, MarketParams& out) {
   return item.expect_end();
 }
 
+Result<> read_names(Reader& reader, std::optional<NameParams>& out) {
+  const json::value* value = reader.find("names");
+  if (value == nullptr) return {};
+  TRY_ASSIGN(const json::object* object, as_object(*value, "names"));
+  Reader item(*object, "names");
+  NameParams params;
+  for (const NameKey& key : kNameKeys) TRY(item.integer(key.name, params.*(key.member), key.min, key.max));
+  for (const NamePrice& key : kNamePrices) {
+    TRY(item.amount(key.name, params.*(key.member)));
+    if (!(params.*(key.member) >> 128U).is_zero()) return bad(item.key(key.name), "must be below 2^128 wei");
+  }
+  TRY(item.expect_end());
+  if (params.min_commitment_age_s >= params.max_commitment_age_s)
+    return bad("names.maxCommitmentAgeS", "must be above minCommitmentAgeS");
+  if (params.min_duration_s > params.max_duration_s) return bad("names.maxDurationS", "must not be below minDurationS");
+  out = params;
+  return {};
+}
+
 Result<Genesis> read_genesis(const json::value& root) {
   TRY_ASSIGN(const json::object* object, as_object(root, "(whole file)"));
   Reader reader(*object, "");
@@ -202,6 +241,7 @@ Result<Genesis> read_genesis(const json::value& root) {
   TRY(read_balances(reader, out));
   TRY_ASSIGN(out.foundation, reader.address("foundation"));
   TRY(read_market(reader, out.market));
+  TRY(read_names(reader, out.names));
   TRY(reader.expect_end());
   return out;
 }
@@ -261,6 +301,12 @@ std::string Genesis::to_json() const {
   for (const MarketKey& key : kMarketKeys) params[key.name] = market.*(key.member);
   params["minWorkerBond"] = market.min_worker_bond.to_decimal();
   root["market"] = std::move(params);
+  if (names) {  // absent, not null: files of chains without names keep their text and hash
+    json::object section;
+    for (const NameKey& key : kNameKeys) section[key.name] = (*names).*(key.member);
+    for (const NamePrice& key : kNamePrices) section[key.name] = ((*names).*(key.member)).to_decimal();
+    root["names"] = std::move(section);
+  }
   std::string out;
   pretty(out, root, 0);
   out += "\n";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,18 @@ struct MarketParams {
   std::uint32_t max_expiries_per_block = 1024;
 };
 
+/// Constants of the Names contract (docs/formats/names.md). Prices in wei for a year, each below 2^128.
+struct NameParams {
+  uint256 price3 = uint256(640U) * uint256(1'000'000'000'000'000'000ULL);  ///< Of a name of three characters.
+  uint256 price4 = uint256(160U) * uint256(1'000'000'000'000'000'000ULL);
+  uint256 price5 = uint256(5U) * uint256(1'000'000'000'000'000'000ULL);  ///< Of five and more.
+  std::uint32_t min_commitment_age_s = 10;
+  std::uint32_t max_commitment_age_s = 86'400;
+  std::uint32_t min_duration_s = 86'400;       ///< Of one registration or renewal.
+  std::uint32_t max_duration_s = 315'360'000;  ///< Ahead of now, at most.
+  std::uint32_t grace_s = 2'592'000;           ///< After the expiry: renewal only.
+};
+
 struct Genesis {
   std::uint64_t chain_id = 0;
   std::string name;
@@ -47,6 +60,7 @@ struct Genesis {
   std::map<Address, uint256> balances;
   Address foundation;
   MarketParams market;
+  std::optional<NameParams> names;  ///< Nothing: this chain has no Names contract.
 
   [[nodiscard]] std::string to_json() const;
   /// kInvalid names the key and what is wrong with it; unknown keys are refused.

@@ -77,6 +77,9 @@ class NativeContract {
   /// Sum of all wei that the contract owes to others. Its balance is never less; it is more only by what was forced
   /// upon it (the heir of a self-destructing contract is not asked). Tests compare them after every block.
   [[nodiscard]] virtual uint256 liabilities(const Host& host) const = 0;
+  /// Whether chains with this genesis have it. Elsewhere its address is an account like any other, so that contracts
+  /// can be added without a change to chains that began before.
+  [[nodiscard]] virtual bool exists_in(const Genesis& /*genesis*/) const { return true; }
 };
 
 /// Order of end_block calls; implemented by chain/contracts.
@@ -96,6 +99,7 @@ class ContractRegistry {
 }
 inline constexpr Address kNodesAddress = system_address(0xb002);
 inline constexpr Address kMarketAddress = system_address(0xb003);
+inline constexpr Address kNamesAddress = system_address(0xb005);
 inline constexpr Address kFoundationAddress = system_address(0xb008);
 
 }  // namespace bonus::chain
