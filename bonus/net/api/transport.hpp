@@ -1,5 +1,5 @@
-// Node-to-node messages and streams; both ends are authenticated by their node keys. Implemented by net/tls now, by
-// BonusNet later.
+// Node-to-node messages and streams; both ends are authenticated by their node keys. Implemented by net/rpc over the
+// overlay.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@ namespace bonus::net {
 struct Peer {
   NodeId id;
   Ed25519PublicKey key;
-  std::string endpoint;  ///< "host:port".
+  std::string endpoint;  ///< "host:port" of its underlay, for people.
 };
 
 /// Thread-safe. Names of services are short constants ("consensus", "blob.read"); unknown ones are answered
