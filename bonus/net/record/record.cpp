@@ -101,6 +101,11 @@ TunnelCertificate certify_tunnel_key(const crypto::Ed25519KeyPair& root, const c
   return out;
 }
 
+bool certificate_valid(const Ed25519PublicKey& root, const TunnelCertificate& certificate, UnixSeconds now) {
+  return certificate.expires + kSkew >= now && certificate.not_before <= now + kSkew &&
+         crypto::ed25519_verify(root, certificate_message(certificate), certificate.signature);
+}
+
 bool NodeRecord::owns(const Ipv6& ip) const {
   return ip == address() ||
          std::ranges::any_of(containers, [&](const Bytes& id) { return container_address(root, id) == ip; });

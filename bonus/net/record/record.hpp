@@ -25,6 +25,9 @@ struct TunnelCertificate {
 };
 [[nodiscard]] TunnelCertificate certify_tunnel_key(const crypto::Ed25519KeyPair& root, const crypto::X25519Public& key,
                                                    UnixSeconds not_before, UnixSeconds expires);
+/// Whether `root` gave this certificate and it is valid at `now` (five minutes of skew allowed).
+[[nodiscard]] bool certificate_valid(const Ed25519PublicKey& root, const TunnelCertificate& certificate,
+                                     UnixSeconds now);
 
 struct RecordEndpoint {
   enum class Kind : std::uint8_t {
