@@ -1,4 +1,4 @@
-// The signature tables of INodes and IMarket. Enumerations are uint8 in the ABI.
+// The signature tables of IMarket, INodes and INames. Enumerations are uint8 in the ABI.
 #include "bonus/chain/api/market_abi.hpp"
 
 #include <cassert>
@@ -23,6 +23,7 @@ namespace {
   "uint256,uint256,bytes,string)"
 #define SOL_EXPLANATION "(uint32,uint32,uint128,string,uint256,uint256,string)"
 #define SOL_NODE "(bytes32,bytes32,address,uint8,string,string,uint256,uint64,uint64,uint64,uint32,uint32,bool)"
+#define SOL_NAME "(string,address,address,uint64,uint64,uint32,uint8,bytes)"
 
 struct FunctionText {
   Call call;
@@ -68,6 +69,30 @@ constexpr FunctionText kNodesFunctions[] = {
     {Call::kList, kView, "list(uint256,uint256)(" SOL_NODE "[])"},
     {Call::kRegistrationDigest, kView, "registrationDigest(address)(bytes32)"},
 };
+constexpr FunctionText kNamesFunctions[] = {
+    {Call::kNameCommit, kNonPayable, "commit(bytes32)()"},
+    {Call::kNameRegister, kPayable, "register(string,address,uint64,bytes32)(uint64)"},
+    {Call::kNameRenew, kPayable, "renew(string,uint64)(uint64)"},
+    {Call::kNameTransfer, kNonPayable, "transfer(string,address)()"},
+    {Call::kNameApprove, kNonPayable, "approve(string,address)()"},
+    {Call::kNameSetRecords, kNonPayable, "setRecords(string,bytes)()"},
+    {Call::kNameSetReverse, kNonPayable, "setReverse(string,bytes32,bytes,uint64,bytes)(bytes16)"},
+    {Call::kNameClearReverse, kNonPayable, "clearReverse(bytes16)()"},
+    {Call::kNameAvailable, kView, "available(string)(bool)"},
+    {Call::kNamePrice, kView, "price(string,uint64)(uint256)"},
+    {Call::kNameOwner, kView, "owner(string)(address)"},
+    {Call::kNameExpires, kView, "expires(string)(uint64)"},
+    {Call::kNameRecords, kView, "records(string)(bytes)"},
+    {Call::kNameGet, kView, "getName(string)(" SOL_NAME ")"},
+    {Call::kNamesOf, kView, "namesOf(address,uint256,uint256)(" SOL_NAME "[])"},
+    {Call::kNameCount, kView, "count()(uint256)"},
+    {Call::kNameList, kView, "list(uint256,uint256)(" SOL_NAME "[])"},
+    {Call::kNameCommitment, kView, "commitment(string,address,uint64,bytes32)(bytes32)"},
+    {Call::kNameCommittedAt, kView, "committedAt(bytes32)(uint64)"},
+    {Call::kNameRules, kView, "rules()(uint64,uint64,uint64,uint64,uint64)"},
+    {Call::kNameReverse, kView, "reverse(bytes16)(string)"},
+    {Call::kNameReverseDigest, kView, "reverseDigest(address,string,bytes,uint64)(bytes32)"},
+};
 
 struct EventText {
   Event event;
@@ -95,6 +120,14 @@ constexpr EventText kNodesEvents[] = {
     {Event::kNodeLeft, 1, "NodeLeft", "(address,uint256)"},
     {Event::kPenaltyBooked, 2, "PenaltyBooked", "(address,uint256,uint32,uint256)"},
 };
+constexpr EventText kNamesEvents[] = {
+    {Event::kNameRegistered, 2, "NameRegistered", "(bytes32,address,string,uint256,uint64)"},
+    {Event::kNameRenewed, 1, "NameRenewed", "(bytes32,string,uint256,uint64)"},
+    {Event::kNameTransferred, 3, "NameTransferred", "(bytes32,address,address,string)"},
+    {Event::kNameApproved, 2, "NameApproved", "(bytes32,address,string)"},
+    {Event::kNameRecordsChanged, 1, "NameRecordsChanged", "(bytes32,string,uint32)"},
+    {Event::kNameReverseChanged, 1, "NameReverseChanged", "(bytes16,string)"},
+};
 
 template <class T>
 T must(Result<T> result) {
@@ -113,6 +146,7 @@ std::vector<FunctionInfo> parse_functions() {
   };
   add(kMarketAddress, kMarketFunctions);
   add(kNodesAddress, kNodesFunctions);
+  add(kNamesAddress, kNamesFunctions);
   return out;
 }
 
@@ -138,6 +172,7 @@ std::vector<EventInfo> parse_events() {
   };
   add(kMarketAddress, kMarketEvents);
   add(kNodesAddress, kNodesEvents);
+  add(kNamesAddress, kNamesEvents);
   return out;
 }
 

@@ -1,4 +1,4 @@
-// The ABI of the system contracts Nodes and Market as data: the only place in C++ that spells their signatures
+// The ABI of the system contracts Nodes, Market and Names as data: the only place in C++ that spells their signatures
 // (contracts/check_abi.mjs compares them with contracts/interfaces/*.sol), and the conversion of their structs to ABI
 // values.
 #pragma once
@@ -12,7 +12,7 @@
 
 namespace bonus::chain::market {
 
-/// Every function of INodes and IMarket; the order is that of the tables in market_abi.cpp.
+/// Every function of IMarket, INodes and INames; the order is that of the tables in market_abi.cpp.
 enum class Call : std::uint8_t {
   // IMarket
   kCreateOffer,
@@ -49,7 +49,30 @@ enum class Call : std::uint8_t {
   kAccountOf,
   kCount,
   kList,
-  kRegistrationDigest
+  kRegistrationDigest,
+  // INames
+  kNameCommit,
+  kNameRegister,
+  kNameRenew,
+  kNameTransfer,
+  kNameApprove,
+  kNameSetRecords,
+  kNameSetReverse,
+  kNameClearReverse,
+  kNameAvailable,
+  kNamePrice,
+  kNameOwner,
+  kNameExpires,
+  kNameRecords,
+  kNameGet,
+  kNamesOf,
+  kNameCount,
+  kNameList,
+  kNameCommitment,
+  kNameCommittedAt,
+  kNameRules,
+  kNameReverse,
+  kNameReverseDigest
 };
 enum class Event : std::uint8_t {
   // IMarket
@@ -69,7 +92,14 @@ enum class Event : std::uint8_t {
   kNodeRegistered,
   kNodeUpdated,
   kNodeLeft,
-  kPenaltyBooked
+  kPenaltyBooked,
+  // INames
+  kNameRegistered,
+  kNameRenewed,
+  kNameTransferred,
+  kNameApproved,
+  kNameRecordsChanged,
+  kNameReverseChanged
 };
 enum class Mutability : std::uint8_t { kView, kNonPayable, kPayable };
 
