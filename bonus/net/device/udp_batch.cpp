@@ -1,0 +1,251 @@
+// recvmmsg and sendmmsg with UDP_GRO and UDP_SEGMENT control messages (udp(7), cmsg(3)).
+#include "bonus/net/device/udp_batch.hpp"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+namespace bonus::net::device {
+namespace {
+
+constexpr std::size_t kSlotBytes = 65536;  // the greatest message that UDP_GRO makes
+constexpr std::size_t kControlBytes = 128;
+constexpr int kSendPatienceMs = 20;
+
+union SocketAddress {
+  sockaddr any;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
+socklen_t encode(const UdpEndpoint& endpoint, bool v6, SocketAddress& out) {
+  std::memset(&out, 0, sizeof out);
+  if (v6) {
+    out.v6.sin6_family = AF_INET6;
+    out.v6.sin6_port = htons(endpoint.port);
+    std::memcpy(&out.v6.sin6_addr, endpoint.address.bytes.data(), 16);
+    return sizeof out.v6;
+  }
+  out.v4.sin_family = AF_INET;
+  out.v4.sin_port = htons(endpoint.port);
+  std::memcpy(&out.v4.sin_addr, endpoint.address.bytes.data() + 12, 4);
+  return sizeof out.v4;
+}
+
+UdpEndpoint decode(const SocketAddress& in) {
+  UdpEndpoint out;
+  if (in.any.sa_family == AF_INET6) {
+    std::memcpy(out.address.bytes.data(), &in.v6.sin6_addr, 16);
+    out.port = ntohs(in.v6.sin6_port);
+  } else {
+    out.address.bytes[10] = out.address.bytes[11] = 0xff;
+    std::memcpy(out.address.bytes.data() + 12, &in.v4.sin_addr, 4);
+    out.port = ntohs(in.v4.sin_port);
+  }
+  return out;
+}
+
+bool set_option(int fd, int level, int name, int value) {
+  return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+// As large as asked, or as the kernel allows. FORCE needs CAP_NET_ADMIN and passes the system's limit.
+void set_buffer(int fd, int forced, int plain, int bytes) {
+  if (!set_option(fd, SOL_SOCKET, forced, bytes)) std::ignore = set_option(fd, SOL_SOCKET, plain, bytes);
+}
+
+void add_segment(msghdr& message, std::uint8_t* control, std::size_t segment) {
+  message.msg_control = control;
+  message.msg_controllen = CMSG_SPACE(sizeof(std::uint16_t));
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_UDP;
+  header->cmsg_type = UDP_SEGMENT;
+  header->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
+  const auto size = static_cast<std::uint16_t>(segment);
+  std::memcpy(CMSG_DATA(header), &size, sizeof size);
+}
+
+// False: try again later for ever; true: the message is lost.
+bool wait_for_room(int fd) {
+  pollfd wait{.fd = fd, .events = POLLOUT, .revents = 0};
+  return ::poll(&wait, 1, kSendPatienceMs) > 0;
+}
+
+}  // namespace
+
+struct UdpSocket::Slots {
+  std::unique_ptr<std::uint8_t[]> bytes{new std::uint8_t[kBatch * kSlotBytes]};
+  std::array<mmsghdr, kBatch> messages{};
+  std::array<iovec, kBatch> pieces{};
+  std::array<SocketAddress, kBatch> from{};
+  alignas(cmsghdr) std::array<std::array<std::uint8_t, kControlBytes>, kBatch> control{};
+};
+
+UdpSocket::UdpSocket(host::Fd fd, bool v6) : fd_(std::move(fd)), v6_(v6), slots_(std::make_unique<Slots>()) {
+  received_.reserve(kBatch);
+}
+
+Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const UdpOptions& options) {
+  bool v6 = true;
+  host::Fd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
+  if (!fd && errno == EAFNOSUPPORT) {
+    v6 = false;
+    fd.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
+  }
+  if (!fd) return fail(host::os_error("opening", "a UDP socket"));
+  if (v6) std::ignore = set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  if (options.reuse_port) std::ignore = set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+  set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, options.buffer_bytes);
+  set_buffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, options.buffer_bytes);
+  if (options.mark != 0 && !set_option(fd.get(), SOL_SOCKET, SO_MARK, static_cast<int>(options.mark)))
+    return fail(host::os_error("setting the mark of", "the UDP socket"));
+  SocketAddress address;
+  const socklen_t size = encode({.address = options.bind, .port = options.port}, v6, address);
+  if (::bind(fd.get(), &address.any, size) != 0) {
+    const std::string where = to_string(UdpEndpoint{.address = options.bind, .port = options.port});
+    if (errno == EADDRINUSE) return fail(ErrorCode::kConflict, "UDP " + where + " is used by another program");
+    return fail(host::os_error("binding UDP", where));
+  }
+  return adopt(std::move(fd), options.offload);
+}
+
+Result<std::unique_ptr<UdpSocket>> UdpSocket::adopt(host::Fd fd, bool offload) {
+  SocketAddress bound{};
+  socklen_t size = sizeof bound;
+  if (::getsockname(fd.get(), &bound.any, &size) != 0)
+    return fail(host::os_error("reading the address of", "a socket"));
+  if (bound.any.sa_family != AF_INET6 && bound.any.sa_family != AF_INET)
+    return fail(ErrorCode::kInvalid, "not an Internet socket");
+  auto out = std::unique_ptr<UdpSocket>(new UdpSocket(std::move(fd), bound.any.sa_family == AF_INET6));
+  out->port_ = decode(bound).port;
+  if (out->port_ == 0) return fail(ErrorCode::kInvalid, "the UDP socket is not bound");
+  if (auto ready = out->prepare(offload); !ready) return fail(std::move(ready).error());
+  return out;
+}
+
+Result<> UdpSocket::prepare(bool offload) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_DGRAM)
+    return fail(ErrorCode::kInvalid, "not a UDP socket");
+  std::ignore = set_option(fd_.get(), SOL_SOCKET, SO_RXQ_OVFL, 1);
+  if (offload) {
+    std::ignore = set_option(fd_.get(), SOL_UDP, UDP_GRO, 1);
+    int segment = 0;  // reading the option tells whether the kernel knows it
+    size = sizeof segment;
+    gso_ = ::getsockopt(fd_.get(), SOL_UDP, UDP_SEGMENT, &segment, &size) == 0;
+  }
+  return {};
+}
+
+bool UdpSocket::send_singly(const UdpMessage& message) {
+  SocketAddress address;
+  const socklen_t size = encode(message.to, v6_, address);
+  const std::size_t step = message.segment == 0 ? std::max<std::size_t>(message.bytes.size(), 1) : message.segment;
+  bool sent = true;
+  for (std::size_t at = 0; at < message.bytes.size(); at += step) {
+    const auto piece = message.bytes.subspan(at, std::min(step, message.bytes.size() - at));
+    ssize_t result = 0;
+    do {
+      result = ::sendto(fd_.get(), piece.data(), piece.size(), MSG_DONTWAIT, &address.any, size);
+    } while (result < 0 && (errno == EINTR || ((errno == EAGAIN || errno == ENOBUFS) && wait_for_room(fd_.get()))));
+    sent = sent && result >= 0;
+  }
+  return sent;
+}
+
+std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
+  std::size_t refused = 0;
+  while (!messages.empty()) {
+    const std::size_t count = std::min(messages.size(), kBatch);
+    std::array<mmsghdr, kBatch> headers{};
+    std::array<iovec, kBatch> pieces;
+    std::array<SocketAddress, kBatch> to;
+    alignas(cmsghdr) std::array<std::array<std::uint8_t, CMSG_SPACE(sizeof(std::uint16_t))>, kBatch> control{};
+    const bool gso = has_offload();
+    std::size_t ready = 0;
+    for (; ready < count; ++ready) {
+      const UdpMessage& message = messages[ready];
+      const bool many = message.segment != 0 && message.bytes.size() > message.segment;
+      if (many && !gso) break;
+      msghdr& header = headers[ready].msg_hdr;
+      pieces[ready] = {const_cast<std::uint8_t*>(message.bytes.data()), message.bytes.size()};
+      header.msg_iov = &pieces[ready];
+      header.msg_iovlen = 1;
+      header.msg_name = &to[ready];
+      header.msg_namelen = encode(message.to, v6_, to[ready]);
+      if (many) add_segment(header, control[ready].data(), message.segment);
+    }
+    if (ready == 0) {
+      refused += send_singly(messages[0]) ? 0 : 1;
+      messages = messages.subspan(1);
+      continue;
+    }
+    const int sent = ::sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(ready), MSG_DONTWAIT);
+    if (sent > 0) {
+      messages = messages.subspan(static_cast<std::size_t>(sent));
+      continue;
+    }
+    if (errno == EINTR || ((errno == EAGAIN || errno == ENOBUFS) && wait_for_room(fd_.get()))) continue;
+    // EIO: the device cannot checksum, so that segmentation will never work here; EINVAL and EMSGSIZE: segments above
+    // this path's MTU, which single datagrams may pass as fragments.
+    if (errno == EIO) gso_.store(false, std::memory_order_relaxed);
+    const bool retry = errno == EIO || errno == EINVAL || errno == EMSGSIZE;
+    if (!retry || !send_singly(messages[0])) ++refused;
+    messages = messages.subspan(1);
+  }
+  return refused;
+}
+
+std::span<const UdpSocket::Received> UdpSocket::receive() {
+  received_.clear();
+  for (std::size_t i = 0; i < kBatch; ++i) {
+    slots_->pieces[i] = {slots_->bytes.get() + i * kSlotBytes, kSlotBytes};
+    msghdr& header = slots_->messages[i].msg_hdr;
+    header = {};
+    header.msg_iov = &slots_->pieces[i];
+    header.msg_iovlen = 1;
+    header.msg_name = &slots_->from[i];
+    header.msg_namelen = sizeof(SocketAddress);
+    header.msg_control = slots_->control[i].data();
+    header.msg_controllen = kControlBytes;
+  }
+  const int count = ::recvmmsg(fd_.get(), slots_->messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+  for (int n = 0; n < count; ++n) {
+    const auto i = static_cast<std::size_t>(n);
+    msghdr& header = slots_->messages[i].msg_hdr;
+    const std::size_t size = slots_->messages[i].msg_len;
+    std::size_t segment = size;
+    for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
+      if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
+        int value = 0;
+        std::memcpy(&value, CMSG_DATA(c), sizeof value);
+        if (value > 0) segment = static_cast<std::size_t>(value);
+      } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+        std::uint32_t value = 0;
+        std::memcpy(&value, CMSG_DATA(c), sizeof value);
+        overflows_.store(value, std::memory_order_relaxed);
+      }
+    }
+    if ((header.msg_flags & MSG_TRUNC) != 0 || size == 0) continue;
+    received_.push_back({.from = decode(slots_->from[i]),
+                         .bytes = {slots_->bytes.get() + i * kSlotBytes, size},
+                         .segment = std::min(segment, size)});
+  }
+  return received_;
+}
+
+}  // namespace bonus::net::device
