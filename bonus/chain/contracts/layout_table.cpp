@@ -2,6 +2,7 @@
 #include "bonus/chain/contracts/layout_table.hpp"
 
 #include "bonus/chain/contracts/layout.hpp"
+#include "bonus/chain/contracts/names_layout.hpp"
 
 namespace bonus::chain::contracts {
 namespace {
@@ -142,6 +143,21 @@ constexpr LayoutEntry kTable[] = {
     at("MarketStorage", "Worker.busy", field(market_layout::worker::kBusy)),
     at("MarketStorage", "Worker.offerIds", word(market_layout::worker::kOfferIds)),
     at("MarketStorage", "Worker.liveIds", word(market_layout::worker::kLiveIds)),
+    at("NamesStorage", "names", word(names_layout::kNames)),
+    at("NamesStorage", "indexOf", word(names_layout::kIndexOf)),
+    at("NamesStorage", "committedAt", word(names_layout::kCommittedAt)),
+    at("NamesStorage", "namesOf", word(names_layout::kNamesOf)),
+    at("NamesStorage", "reverseOf", word(names_layout::kReverseOf)),
+    at("NamesStorage", "Name.owner", field(names_layout::kOwner)),
+    at("NamesStorage", "Name.expires", field(names_layout::kExpires)),
+    at("NamesStorage", "Name.revision", field(names_layout::kRevision)),
+    at("NamesStorage", "Name.operator", field(names_layout::kOperator)),
+    at("NamesStorage", "Name.registeredAt", field(names_layout::kRegisteredAt)),
+    at("NamesStorage", "Name.place", field(names_layout::kPlace)),
+    at("NamesStorage", "Name.name", word(names_layout::kName)),
+    at("NamesStorage", "Name.records", word(names_layout::kRecords)),
+    at("NamesStorage", "Reverse.name", field(names_layout::kReverseName)),
+    at("NamesStorage", "Reverse.owner", field(names_layout::kReverseOwner)),
 };
 
 constexpr StructSize kSizes[] = {
@@ -150,6 +166,8 @@ constexpr StructSize kSizes[] = {
     {"MarketStorage", "Order", market_layout::order::kWords},
     {"MarketStorage", "Lease", market_layout::lease::kWords},
     {"MarketStorage", "Worker", market_layout::worker::kWords},
+    {"NamesStorage", "Name", names_layout::kNameWords},
+    {"NamesStorage", "Reverse", 1},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "bonus/chain/contracts/market.hpp"
+#include "bonus/chain/contracts/names.hpp"
 #include "bonus/chain/contracts/nodes.hpp"
 #include "bonus/codec/abi.hpp"
 
@@ -35,8 +36,9 @@ class SystemContracts final : public ContractRegistry {
  private:
   NodesContract nodes_;
   MarketContract market_;
+  NamesContract names_;
   FoundationContract foundation_;
-  std::array<const NativeContract*, 3> all_{&nodes_, &market_, &foundation_};
+  std::array<const NativeContract*, 4> all_{&nodes_, &market_, &names_, &foundation_};
 };
 
 }  // namespace

@@ -53,7 +53,8 @@ Result<> LedgerImpl::create_genesis() {
   Journal journal(nothing);
   for (const auto& [address, amount] : genesis_.balances) journal.set_balance(address, amount);
   std::vector<Address> contracts{kFoundationAddress};
-  for (const NativeContract* contract : registry_.in_order()) contracts.push_back(contract->address());
+  for (const NativeContract* contract : registry_.in_order())
+    if (contract->exists_in(genesis_)) contracts.push_back(contract->address());
   for (const Address& address : contracts) {
     journal.set_nonce(address, 1);
     journal.set_code(address, Bytes(kSystemCode.begin(), kSystemCode.end()), system_code_hash());
