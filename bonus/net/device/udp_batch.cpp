@@ -97,6 +97,7 @@ struct UdpSocket::Slots {
 UdpSocket::UdpSocket(host::Fd fd, bool v6) : fd_(std::move(fd)), v6_(v6), slots_(std::make_unique<Slots>()) {
   received_.reserve(kBatch);
 }
+UdpSocket::~UdpSocket() = default;
 
 Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const UdpOptions& options) {
   bool v6 = true;

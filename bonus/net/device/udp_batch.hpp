@@ -37,6 +37,10 @@ class UdpSocket {
   /// A bound socket made elsewhere, AF_INET6 (dual stack) or AF_INET. Options of receiving are set here.
   [[nodiscard]] static Result<std::unique_ptr<UdpSocket>> adopt(host::Fd fd, bool offload);
 
+  ~UdpSocket();
+  UdpSocket(const UdpSocket&) = delete;
+  UdpSocket& operator=(const UdpSocket&) = delete;
+
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] bool has_offload() const { return gso_.load(std::memory_order_relaxed); }
