@@ -1,5 +1,5 @@
 // bonus-abi: prints the ABI and the storage layout of the system contracts as this build has them, as JSON. Compared
-// with the .sol interfaces and the listings of docs/formats/market_storage.md by contracts/check_abi.mjs.
+// with the .sol interfaces and the listings of docs/formats/{market_storage,names}.md by contracts/check_abi.mjs.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -12,6 +12,7 @@
 namespace {
 
 std::string_view name_of(const bonus::Address& contract) {
+  if (contract == bonus::chain::kNamesAddress) return "INames";
   return contract == bonus::chain::kNodesAddress ? "INodes" : "IMarket";
 }
 

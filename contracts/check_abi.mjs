@@ -1,6 +1,6 @@
 // Compiles the .sol interfaces with solc and compares every selector, output, mutability and event topic with the table of
-// the C++ node (the output of `bonus-abi`), and the storage layout of the listings in docs/formats/market_storage.md with the
-// fields that the C++ uses. Usage: node check_abi.mjs PATH/TO/bonus-abi. Exit 0: equal; 1: every
+// the C++ node (the output of `bonus-abi`), and the storage layout of the listings in docs/formats/market_storage.md and
+// docs/formats/names.md with the fields that the C++ uses. Usage: node check_abi.mjs PATH/TO/bonus-abi. Exit 0: equal; 1: every
 // difference is printed; 2: the check could not run.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -76,7 +76,7 @@ const probe = JSON.parse(solc.compile(JSON.stringify({
   sources: {
     ...sources,
     'Probe.sol': {
-      content: `pragma solidity ^0.8.20; import "./IMarket.sol"; import "./INodes.sol"; contract Probe { ${probes.join('\n')} }`,
+      content: `pragma solidity ^0.8.20; import "./IMarket.sol"; import "./INodes.sol"; import "./INames.sol"; contract Probe { ${probes.join('\n')} }`,
     },
   },
   settings: { optimizer: { enabled: false }, outputSelection: { 'Probe.sol': { Probe: ['evm.deployedBytecode.object'] } } },
@@ -99,7 +99,7 @@ for (const [key, value] of wanted) {
 for (const key of found.keys()) if (!wanted.has(key)) report(`not in the .sol files: ${key}`);
 
 // Storage: solc's layout of the listings, by "Contract.Struct.member" and "Contract.variable".
-const page = readFileSync(join(folder, '..', '..', 'docs', 'formats', 'market_storage.md'), 'utf8');
+const page = ['market_storage.md', 'names.md'].map((name) => readFileSync(join(folder, '..', '..', 'docs', 'formats', name), 'utf8')).join('\n');
 const listings = {};
 for (const match of page.matchAll(/```solidity\n([\s\S]*?)```/g)) listings[`Listing${Object.keys(listings).length}.sol`] = { content: match[1] };
 const layouts = JSON.parse(solc.compile(JSON.stringify({
