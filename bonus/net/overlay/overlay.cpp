@@ -1,0 +1,293 @@
+#include "bonus/net/overlay/overlay.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/json.hpp>
+#include <future>
+
+#include "bonus/base/log.hpp"
+#include "bonus/net/overlay/overlay_impl.hpp"
+
+namespace bonus::net::overlay {
+
+namespace {
+
+constexpr UnixSeconds kRecordLifeSeconds = 24 * 3600;
+constexpr Duration kRecordRenewal = std::chrono::hours(6);
+constexpr Duration kHousekeeping = std::chrono::seconds(2), kAddressPoll = std::chrono::seconds(1);
+constexpr UnixSeconds kCertificateLife = 365 * 24 * 3600;
+
+/// tunnel.key: 64 hexadecimal digits, the secret of the WireGuard key. Made at the first start.
+Result<crypto::X25519Secret> load_tunnel_key(runtime::Disk& disk, const std::string& path, bool rotate) {
+  if (!rotate && disk.exists(path)) {
+    TRY_ASSIGN(const auto raw, disk.read_file(path, 256));
+    std::string_view text = as_text(raw);
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+    auto secret = fixed_from_hex<crypto::X25519Secret>(text);
+    if (!secret)
+      return fail(ErrorCode::kCorrupt,
+                  path + " is no key: 64 hexadecimal digits are expected; delete it to make a new one");
+    return secret;
+  }
+  crypto::X25519Secret secret{crypto::random_secret().bytes};
+  const std::string text = to_hex(secret) + "\n";
+  TRY(disk.write_file(path, as_bytes(text), 0600));
+  return secret;
+}
+
+}  // namespace
+
+Overlay::Impl::Impl(OverlayParts p, const crypto::Ed25519KeyPair& r, OverlayOptions o,
+                    const crypto::X25519Secret& tunnel_secret)
+    : parts(std::move(p)),
+      root(r),
+      options(std::move(o)),
+      self(crypto::node_id(root.public_key())),
+      address(overlay_address(self)),
+      strand(boost::asio::make_strand(parts.executor)),
+      timer(strand),
+      tasks(std::make_unique<runtime::TaskGroup>(parts.executor)),
+      sealer(tunnel_secret, parts.random),
+      contact_sealer(contact_secret(root), parts.random),
+      finder(parts.random) {
+  const UnixSeconds unix_now = parts.clock.unix_s();
+  certificate = certify_tunnel_key(root, sealer.public_key(), unix_now, unix_now + kCertificateLife);
+  kad_settings = std::make_shared<kad::Settings>();
+  kad_settings->allow_private = options.allow_private;
+  kad_settings->assume_reachable = options.reachable;
+  if (options.allow_private) kad_settings->limits = kad::without_prefix_caps(kad_settings->limits);
+  kad::Config config;
+  config.settings = kad_settings;
+  config.root = root.public_key();
+  config.certificate = certificate;
+  config.serves_dht = options.serves_dht;
+  config.country = options.country;
+  if (!options.region.empty() && !options.isp.empty()) config.metro = options.region + "/" + options.isp;
+  dht = std::make_unique<kad::Kad>(config, parts.random, kad::record_checker(), now(), unix_now);
+  nat::PathOptions path_options;
+  path_options.allow_private = options.allow_private;
+  path_options.max_mtu = static_cast<std::uint16_t>(std::min<std::uint32_t>(options.mtu, 8920));
+  if (options.relays) path_options.relay = nat::RelayLimits{};
+  paths = std::make_unique<nat::PathManager>(root, sealer.public_key(), parts.random, parts.clock, path_options);
+}
+
+void Overlay::Impl::publish_record() {
+  record_stale = false;
+  record_made = now();
+  record.root = root.public_key();
+  record.tunnel = certificate;
+  record.endpoints = paths->endpoints();
+  record.region = options.region;
+  record.country = options.country;
+  record.isp = options.isp;
+  record.asn = options.asn;
+  record.tier = options.tier;
+  const auto dht_status = dht->status(now());
+  record.flags = (dht_status.serves ? kServesDht : 0u) | (options.relays ? kRelays : 0u) |
+                 (options.exits ? kExits : 0u) | (options.gateway ? kGateway : 0u);
+  record.containers = containers;
+  record.subnets = options.subnets;
+  // Grows across restarts without a file, and with every change within a second too.
+  record.sequence = std::max<std::uint64_t>(record.sequence + 1, static_cast<std::uint64_t>(parts.clock.unix_ms()));
+  record.expires = parts.clock.unix_s() + kRecordLifeSeconds;
+  auto encoded = sign_record(record, root);
+  if (!encoded) {
+    log::error("net", "record_refused", {{"error", encoded.error().message}});
+    return;
+  }
+  encoded_record = *std::move(encoded);
+  finder.set_self(encoded_record);
+  paths->set_self(encoded_record);
+  kad::Actions actions;
+  if (const auto set = dht->set_own_record(encoded_record, now(), actions); !set)
+    log::warn("net", "record_not_published", {{"error", set.error().message}});
+  carry_out(actions);
+}
+
+void Overlay::Impl::begin() {
+  nat::Actions actions;
+  for (const auto& endpoint : options.advertise) paths->add_mapping(endpoint, actions);
+  if (options.reachable) paths->set_reachable(true, now(), actions);
+  carry_out(actions);
+  if (options.bound) use_addresses({{*options.bound, 128}});
+  publish_record();
+  if (parts.helper != nullptr && !options.bound) tasks->spawn("addresses", watch_addresses());
+  looked = swept = now();
+  tick();
+}
+
+void Overlay::Impl::use_addresses(std::vector<nat::PathManager::LocalAddress> addresses) {
+  const auto same = [](const auto& a, const auto& b) { return a.address == b.address && a.bits == b.bits; };
+  if (std::ranges::equal(addresses, local, same)) return;
+  local = addresses;
+  nat::Actions actions;
+  paths->set_local_addresses(std::move(addresses), engine->local_port(), now(), actions);
+  carry_out(actions);
+  record_stale = true;
+  arm();
+}
+
+runtime::Task<> Overlay::Impl::watch_addresses() {
+  while (true) {
+    auto asking = parts.helper->addresses();
+    auto found = co_await std::move(asking);
+    if (found) {
+      std::vector<nat::PathManager::LocalAddress> addresses;
+      for (const auto& one : *found)
+        if (one.scope == 0) addresses.push_back({one.address, one.bits});
+      post([addresses = std::move(addresses)](Impl& impl) mutable { impl.use_addresses(std::move(addresses)); });
+    }
+    auto pause = runtime::sleep_for(kAddressPoll);
+    if (!co_await std::move(pause)) co_return;
+  }
+}
+
+void Overlay::Impl::arm() {
+  std::optional<Instant> next = dht->next_timer();
+  for (const auto& other : {paths->next_timer(), finder.next_timer(), std::optional<Instant>(looked + kHousekeeping)})
+    if (other && (!next || *other < *next)) next = other;
+  if (record_stale) next = now();
+  const Duration pause = std::clamp<Duration>(*next - now(), std::chrono::milliseconds(1), kHousekeeping);
+  timer.expires_after(pause);
+  timer.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto impl = weak.lock();
+    if (!error && impl && !impl->stopped) impl->tick();
+  });
+}
+
+void Overlay::Impl::tick() {
+  const Instant at = now();
+  for (const auto& one : finder.on_timer(at))
+    send_sealed(contact_sealer, DatagramKind::kContact, one.to, PathEndpoint{one.endpoint, 0}, one.payload);
+  if (const auto next = dht->next_timer(); next && *next <= at) {
+    kad::Actions actions;
+    dht->on_timer(at, actions);
+    carry_out(actions);
+  }
+  if (const auto next = paths->next_timer(); next && *next <= at) {
+    nat::Actions actions;
+    paths->on_timer(at, actions);
+    carry_out(actions);
+  }
+  if (at - looked >= kHousekeeping) housekeep();
+  if (record_stale || at - record_made > kRecordRenewal) publish_record();
+  arm();
+}
+
+void Overlay::Impl::housekeep() {
+  looked = now();
+  look_at_traffic();
+  dht->set_wall_clock(now(), parts.clock.unix_s());
+  const auto dht_status = dht->status(now());
+  nat::Actions actions;
+  paths->set_reachable(dht_status.reachable || options.reachable, now(), actions);
+  std::vector<NodeRecord> relays;
+  for (const auto* known : book.all())
+    if (known->record.has(kRelays) && known->record.root != root.public_key() && relays.size() < 16)
+      relays.push_back(known->record);
+  paths->set_relays(std::move(relays), now(), actions);
+  carry_out(actions);
+  if (((record.flags & kServesDht) != 0) != dht_status.serves) record_stale = true;
+}
+
+void Overlay::Impl::want_hint(const Ed25519PublicKey& key, const UdpEndpoint& endpoint) {
+  if (key == root.public_key()) return;
+  hints[key] = endpoint;
+  if (const auto wanted = finder.want(key, endpoint, now()); !wanted)
+    log::debug("net", "hint_refused", {{"endpoint", to_string(endpoint)}, {"error", wanted.error().message}});
+  arm();
+}
+
+runtime::Task<> Overlay::Impl::resolve_hint(Ed25519PublicKey key, std::string endpoint) {
+  const auto colon = endpoint.rfind(':');
+  auto asking = parts.helper->resolve(endpoint.substr(0, colon), std::chrono::seconds(10));
+  auto addresses = co_await std::move(asking);
+  if (!addresses || addresses->empty()) {
+    log::warn("net", "name_not_found", {{"endpoint", endpoint}});
+    co_return;
+  }
+  const auto resolved_endpoint = parse_endpoint("0.0.0.0" + endpoint.substr(colon));
+  if (!resolved_endpoint) co_return;
+  const UdpEndpoint found{addresses->front(), resolved_endpoint->port};
+  post([key, found](Impl& impl) { impl.want_hint(key, found); });
+}
+
+Overlay::Overlay(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Overlay::~Overlay() { stop(); }
+
+Result<std::unique_ptr<Overlay>> Overlay::open(OverlayParts parts, const crypto::Ed25519KeyPair& root,
+                                               OverlayOptions options, device::Tun tun,
+                                               std::unique_ptr<device::UdpSocket> udp) {
+  TRY_ASSIGN(const auto secret, load_tunnel_key(parts.disk, options.data_dir + "/tunnel.key", options.rotate_key));
+  auto impl = std::make_shared<Impl>(std::move(parts), root, std::move(options), secret);
+  tunnel::DeviceOptions device_options;
+  device_options.roam = tunnel::DeviceOptions::Roam::kReport;
+  device_options.discover = true;
+  auto device = std::make_unique<tunnel::Device>(secret, device_options, impl->parts.random, impl->now(),
+                                                 impl->parts.clock.unix_ms());
+  device::EngineOptions engine_options;
+  engine_options.mtu = impl->options.mtu;
+  TRY_ASSIGN(impl->engine, device::Engine::start(std::move(tun), std::move(udp), std::move(device), engine_options,
+                                                 *impl, impl->parts.clock));
+  return std::unique_ptr<Overlay>(new Overlay(std::move(impl)));
+}
+
+void Overlay::start() {
+  impl_->post([](Impl& impl) { impl.begin(); });
+}
+
+void Overlay::stop() {
+  if (!impl_ || impl_->stopped.exchange(true)) return;
+  impl_->tasks->stop();
+  // The strand ends what is its own; nothing else is posted to it after `stopped`.
+  std::promise<void> done;
+  boost::asio::post(impl_->strand, [this, &done] {
+    impl_->timer.cancel();
+    for (auto& [via, socket] : impl_->extra_sockets) socket->close();
+    impl_->extra_sockets.clear();
+    if (impl_->links) impl_->links->stop();
+    done.set_value();
+  });
+  done.get_future().wait();
+  impl_->engine->stop();
+}
+
+const Ipv6& Overlay::address() const { return impl_->address; }
+std::uint16_t Overlay::port() const { return impl_->engine->local_port(); }
+
+Result<NodeId> Overlay::identify(const Ipv6& source) const {
+  if (source == impl_->address) return impl_->self;
+  const std::shared_lock guard(impl_->identity_mutex);
+  const auto found = impl_->identities.find(source);
+  if (found != impl_->identities.end()) return found->second;
+  return fail(ErrorCode::kDenied, to_string(source) + " is no node that this one has a tunnel to");
+}
+
+void Overlay::add_hint(const Ed25519PublicKey& key, const std::string& endpoint) {
+  if (const auto parsed = parse_endpoint(endpoint)) {
+    impl_->post([key, at = *parsed](Impl& impl) { impl.want_hint(key, at); });
+  } else if (impl_->parts.helper != nullptr && endpoint.contains(':')) {
+    impl_->tasks->spawn("resolve hint", impl_->resolve_hint(key, endpoint));
+  }
+}
+
+void Overlay::set_containers(std::vector<Bytes> ids) {
+  impl_->post([ids = std::move(ids)](Impl& impl) {
+    if (impl.containers == ids) return;
+    impl.containers = ids;
+    impl.record_stale = true;
+    impl.arm();
+  });
+}
+
+void Overlay::set_edge_peers(std::vector<EdgePeer> peers) {
+  impl_->post([peers = std::move(peers)](Impl& impl) { impl.set_edge_peers(peers); });
+}
+
+void Overlay::set_behind(std::vector<Behind> routes) {
+  impl_->post([routes = std::move(routes)](Impl& impl) { impl.set_behind(routes); });
+}
+
+}  // namespace bonus::net::overlay

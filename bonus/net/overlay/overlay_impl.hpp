@@ -1,0 +1,141 @@
+// State of the overlay's shell. Private to overlay*.cpp. Everything is the strand's unless it says otherwise.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "bonus/net/kad/kad.hpp"
+#include "bonus/net/nat/path_manager.hpp"
+#include "bonus/net/nat/port_mapper.hpp"
+#include "bonus/net/nat/tls_link.hpp"
+#include "bonus/net/overlay/book.hpp"
+#include "bonus/net/overlay/contact.hpp"
+#include "bonus/net/overlay/extra_socket.hpp"
+#include "bonus/net/overlay/overlay.hpp"
+#include "bonus/net/record/sealed.hpp"
+
+namespace bonus::net::overlay {
+
+inline constexpr std::size_t kMaxPosted = 8192;          // datagrams between the engine and the strand
+inline constexpr std::size_t kMaxRelayBytes = 4u << 20;  // bulk of ours on its way to relays
+
+using Strand = boost::asio::strand<runtime::Executor>;
+
+struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<Overlay::Impl> {
+  Impl(OverlayParts p, const crypto::Ed25519KeyPair& r, OverlayOptions o, const crypto::X25519Secret& tunnel_secret);
+
+  // ---- engine threads (overlay_engine.cpp)
+  void on_foreign_datagram(const UdpEndpoint& from, BytesView datagram) override;
+  void send_via(const tunnel::Endpoint& to, std::span<const BytesView> datagrams) override;
+  void on_event(const tunnel::Event& event) override;
+  void on_session_ready(tunnel::PeerRef peer) override;
+
+  // ---- datagrams (overlay_datagrams.cpp)
+  void handle(const PathEndpoint& path, Bytes datagram, int depth = 0);
+  void handle_relayed(const PathEndpoint& path, Bytes frame, int depth);
+  void handle_contact(const UdpEndpoint& from, const Sealer::Opened& opened);
+  void send(const PathEndpoint& path, BytesView datagram);
+  void send_sealed(Sealer& sealer, DatagramKind kind, const crypto::X25519Public& to, const PathEndpoint& path,
+                   BytesView payload);
+  void carry_out(nat::Actions& actions);
+  void carry_out(kad::Actions& actions);
+  [[nodiscard]] runtime::Task<> open_extra_socket(std::uint32_t via);
+
+  // ---- peers (overlay_peers.cpp)
+  struct Tunnel {
+    NodeId node;
+    tunnel::PeerRef ref = tunnel::kNoPeer;
+    std::uint64_t bytes = 0;  // both ways, at the last look
+    Instant active;
+    std::optional<nat::Actions::PathChanged> path;
+  };
+  using Waiter = std::function<void(Result<NodeRecord>)>;
+  void learn(BytesView record);
+  void resolve(const Ipv6& address, Waiter waiter);
+  void resolved(const kad::LookupDone& done);
+  /// Puts the node into the tunnel and looks for a path.
+  void connect(const KnownNode& known);
+  void update_tunnel(const KnownNode& known);
+  void disconnect(const crypto::X25519Public& key);
+  [[nodiscard]] std::vector<Prefix> allowed_of(const NodeRecord& record) const;
+  void on_path(const nat::Actions::PathChanged& changed);
+  void handle_event(const tunnel::Event& event);
+  void look_at_traffic();
+  void set_edge_peers(std::vector<EdgePeer> peers);
+  void set_behind(std::vector<Behind> routes);
+
+  // ---- ourselves (overlay.cpp)
+  void begin();
+  void arm();
+  void tick();
+  void publish_record();
+  void housekeep();
+  void want_hint(const Ed25519PublicKey& root, const UdpEndpoint& endpoint);
+  [[nodiscard]] runtime::Task<> watch_addresses();
+  [[nodiscard]] runtime::Task<> resolve_hint(Ed25519PublicKey root, std::string endpoint);
+  void use_addresses(std::vector<nat::PathManager::LocalAddress> addresses);
+  [[nodiscard]] Instant now() const { return parts.clock.now(); }
+  void post(std::function<void(Impl&)> work);
+
+  // ---- what people ask (overlay_status.cpp)
+  [[nodiscard]] boost::json::object describe(const NodeRecord& record) const;
+  [[nodiscard]] boost::json::object describe_tunnel(const crypto::X25519Public& key, const Tunnel& tunnel);
+  [[nodiscard]] boost::json::object status();
+
+  const OverlayParts parts;
+  const crypto::Ed25519KeyPair root;
+  const OverlayOptions options;
+  const NodeId self;
+  const Ipv6 address;
+  Strand strand;
+  boost::asio::steady_timer timer;
+  std::unique_ptr<runtime::TaskGroup> tasks;
+  std::atomic<bool> stopped{false};
+
+  Sealer sealer, contact_sealer;
+  PrefixLimiter strangers{100, 200};  // key agreements a second for who is not known, per prefix
+  PrefixLimiter contacts{10, 40};     // first contacts: a signature check and a record each
+  ContactFinder finder;
+  AddressBook book;
+  TunnelCertificate certificate;
+  std::shared_ptr<kad::Settings> kad_settings;  // shared by contract of kad::Config
+  std::unique_ptr<kad::Kad> dht;
+  std::unique_ptr<nat::PathManager> paths;
+  std::unique_ptr<device::Engine> engine;
+  std::unique_ptr<nat::TlsLinks> links;
+  std::unique_ptr<nat::PortMapper> mapper;
+  std::optional<UdpEndpoint> mapped;
+  std::map<std::uint32_t, std::shared_ptr<ExtraSocket>> extra_sockets;  // by via; shared with their own handlers
+
+  NodeRecord record;
+  Bytes encoded_record;
+  bool record_stale = true;
+  Instant record_made, looked, swept;
+  std::vector<nat::PathManager::LocalAddress> local;
+  std::vector<Bytes> containers;
+  std::vector<Behind> behind;
+  std::map<crypto::X25519Public, tunnel::PeerRef> edges;
+  std::map<Ed25519PublicKey, UdpEndpoint> hints;
+
+  std::map<crypto::X25519Public, Tunnel> tunnels;
+  std::map<tunnel::PeerRef, crypto::X25519Public> by_ref;
+  struct Lookup {
+    Ipv6 address;
+    std::vector<Waiter> waiters;
+  };
+  std::map<kad::LookupId, Lookup> lookups;
+  std::map<Ipv6, kad::LookupId> looking;
+
+  // any thread
+  mutable std::shared_mutex identity_mutex;
+  std::unordered_map<Ipv6, NodeId> identities;  // guarded by identity_mutex
+  std::atomic<std::size_t> posted{0}, relay_bytes{0};
+  std::atomic<std::uint64_t> dropped_posted{0}, dropped_strangers{0}, dropped_unreadable{0}, dropped_relay{0};
+};
+
+}  // namespace bonus::net::overlay

@@ -1,0 +1,267 @@
+// Whom we talk to: records learned, addresses resolved, tunnels made and taken down.
+#include "bonus/base/log.hpp"
+#include "bonus/net/overlay/overlay_impl.hpp"
+
+namespace bonus::net::overlay {
+
+namespace {
+constexpr std::size_t kMaxLookups = 256, kMaxWaiters = 64;
+}  // namespace
+
+void Overlay::Impl::learn(BytesView encoded) {
+  const auto added = book.add(encoded, parts.clock.unix_s());
+  if (!added || *added == AddressBook::Added::kSame) return;
+  const auto read = open_record(encoded, parts.clock.unix_s());
+  if (!read || read->root == root.public_key()) return;
+  const auto* known = book.find(read->id());
+  if (known == nullptr) return;
+  const bool tunnelled = std::ranges::any_of(tunnels, [&](const auto& t) { return t.second.node == read->id(); });
+  if (tunnelled) connect(*known);
+}
+
+void Overlay::Impl::resolve(const Ipv6& wanted, Waiter waiter) {
+  if (!is_overlay(wanted)) {
+    waiter(fail(ErrorCode::kInvalid, to_string(wanted) + " is no overlay address: they begin with fd"));
+    return;
+  }
+  if (record.owns(wanted)) {
+    waiter(record);
+    return;
+  }
+  if (const auto* known = book.owner_of(wanted)) {
+    waiter(known->record);
+    return;
+  }
+  if (const auto found = looking.find(wanted); found != looking.end()) {
+    auto& waiters = lookups.at(found->second).waiters;
+    if (waiters.size() < kMaxWaiters) {
+      waiters.push_back(std::move(waiter));
+    } else {
+      waiter(fail(ErrorCode::kExhausted, "too many wait for this address already"));
+    }
+    return;
+  }
+  if (lookups.size() >= kMaxLookups) {
+    waiter(fail(ErrorCode::kExhausted, "too many addresses are being looked up"));
+    return;
+  }
+  kad::Actions actions;
+  const auto id = dht->find_address(wanted, now(), actions);
+  if (!id) {
+    waiter(fail(id.error()));
+    return;
+  }
+  Lookup entry;
+  entry.address = wanted;
+  entry.waiters.push_back(std::move(waiter));
+  lookups.emplace(*id, std::move(entry));
+  looking[wanted] = *id;
+  carry_out(actions);
+  arm();
+}
+
+void Overlay::Impl::resolved(const kad::LookupDone& done) {
+  const auto found = lookups.find(done.id);
+  if (found == lookups.end()) return;
+  Lookup entry = std::move(found->second);
+  lookups.erase(found);
+  looking.erase(entry.address);
+  if (done.found) learn(done.data);
+  if (const auto* known = book.owner_of(entry.address)) {
+    for (const auto& waiter : entry.waiters) waiter(known->record);
+    return;
+  }
+  for (const auto& waiter : entry.waiters)
+    waiter(fail(ErrorCode::kNotFound, to_string(entry.address) + " is not in the network: nobody published it"));
+}
+
+std::vector<Prefix> Overlay::Impl::allowed_of(const NodeRecord& other) const {
+  std::vector<Prefix> out{Prefix{other.address(), 128}};
+  for (const auto& id : other.containers) out.push_back(Prefix{container_address(other.root, id), 128});
+  for (const auto& one : behind)
+    if (one.node == other.id()) out.insert(out.end(), one.prefixes.begin(), one.prefixes.end());
+  return out;
+}
+
+void Overlay::Impl::update_tunnel(const KnownNode& known) {
+  const auto& key = known.record.tunnel.key;
+  tunnel::PeerRef ref = tunnel::kNoPeer;
+  tunnel::PeerConfig config;
+  config.key = key;
+  config.allowed = allowed_of(known.record);
+  engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
+    if (const auto set = device.set_peer(config, when, actions)) ref = *set;
+  });
+  if (ref == tunnel::kNoPeer) {
+    log::warn("net", "tunnel_refused", {{"node", to_hex(known.record.id())}});
+    return;
+  }
+  Tunnel& entry = tunnels[key];
+  if (entry.ref == tunnel::kNoPeer) entry.active = now();
+  entry.ref = ref;
+  entry.node = known.record.id();
+  by_ref[ref] = key;
+  book.pin(entry.node, true);
+  const std::unique_lock guard(identity_mutex);
+  identities[known.record.address()] = entry.node;
+}
+
+void Overlay::Impl::connect(const KnownNode& known) {
+  const NodeRecord copy = known.record;
+  const auto& key = copy.tunnel.key;
+  // A rotated key takes the place of the former one.
+  std::vector<crypto::X25519Public> former;
+  for (const auto& [other, tunnel] : tunnels)
+    if (tunnel.node == copy.id() && other != key) former.push_back(other);
+  for (const auto& other : former) disconnect(other);
+  if (!tunnels.contains(key) && tunnels.size() >= options.max_tunnels) {
+    log::warn("net", "too_many_tunnels", {{"limit", options.max_tunnels}});
+    return;
+  }
+  update_tunnel(known);
+  nat::Actions actions;
+  if (const auto wanted = paths->connect(copy, now(), actions); !wanted)
+    log::debug("net", "no_path_wanted", {{"node", to_hex(copy.id())}, {"error", wanted.error().message}});
+  carry_out(actions);
+  arm();
+}
+
+void Overlay::Impl::disconnect(const crypto::X25519Public& key) {
+  const auto found = tunnels.find(key);
+  if (found == tunnels.end()) return;
+  const Tunnel entry = found->second;
+  tunnels.erase(found);
+  by_ref.erase(entry.ref);
+  book.pin(entry.node, false);
+  engine->with_device([&](tunnel::Device& device, Instant, tunnel::Actions&) { device.remove_peer(entry.ref); });
+  engine->clear_path_mtu(entry.ref);
+  {
+    const std::unique_lock guard(identity_mutex);
+    identities.erase(overlay_address(entry.node));
+  }
+  nat::Actions actions;
+  paths->forget(key, actions);
+  carry_out(actions);
+}
+
+void Overlay::Impl::on_path(const nat::Actions::PathChanged& changed) {
+  const auto found = tunnels.find(changed.peer);
+  if (found == tunnels.end()) {
+    // Somebody who probed us: the tunnel is made when the handshake comes.
+    return;
+  }
+  const bool moved = !found->second.path || found->second.path->path != changed.path;
+  found->second.path = changed;
+  engine->set_path_mtu(found->second.ref, changed.mtu);
+  if (!moved) return;
+  const tunnel::Endpoint endpoint{changed.path.udp, changed.path.via};
+  engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
+    device.set_endpoint(found->second.ref, endpoint, when, actions);
+  });
+  dht->on_contact_rtt(changed.peer, changed.rtt, now());
+  log::debug("net", "path",
+             {{"node", to_hex(found->second.node).substr(0, 12)},
+              {"endpoint", to_string(changed.path.udp)},
+              {"kind", std::string(nat::to_string(changed.kind))},
+              {"rtt_us", std::chrono::duration_cast<std::chrono::microseconds>(changed.rtt).count()}});
+}
+
+void Overlay::Impl::handle_event(const tunnel::Event& event) {
+  if (const auto* unknown = std::get_if<tunnel::UnknownDestination>(&event)) {
+    resolve(unknown->destination, [weak = weak_from_this()](const Result<NodeRecord>& found) {
+      const auto impl = weak.lock();
+      if (!impl || !found || found->root == impl->root.public_key()) return;
+      if (const auto* known = impl->book.find(found->id())) impl->connect(*known);
+    });
+  } else if (const auto* stranger = std::get_if<tunnel::UnknownInitiator>(&event)) {
+    // Their record came with the probes of the path that the handshake took; without it they must begin there.
+    if (const auto* known = book.by_tunnel(stranger->key)) {
+      connect(*known);
+      const auto found = tunnels.find(stranger->key);
+      if (found == tunnels.end() || found->second.path) return;
+      if (const auto path = paths->path(stranger->key)) {
+        on_path(*path);
+      } else {
+        engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
+          device.set_endpoint(found->second.ref, stranger->endpoint, when, actions);
+        });
+      }
+    }
+  } else if (const auto* seen = std::get_if<tunnel::EndpointSeen>(&event)) {
+    const bool edge = std::ranges::any_of(edges, [&](const auto& e) { return e.second == seen->peer; });
+    if (edge) {  // stock clients roam as WireGuard does; nodes are the path manager's
+      engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
+        device.set_endpoint(seen->peer, seen->endpoint, when, actions);
+      });
+    }
+  } else if (const auto* failed = std::get_if<tunnel::HandshakeFailed>(&event)) {
+    if (const auto found = by_ref.find(failed->peer); found != by_ref.end())
+      log::debug("net", "handshake_failed", {{"node", to_hex(tunnels.at(found->second).node).substr(0, 12)}});
+  }
+}
+
+void Overlay::Impl::look_at_traffic() {
+  std::map<tunnel::PeerRef, std::uint64_t> bytes;
+  engine->read_device([&](const tunnel::Device& device, Instant) {
+    for (const auto& [ref, key] : by_ref)
+      if (const auto info = device.info(ref)) bytes[ref] = info->sent_bytes + info->received_bytes;
+  });
+  nat::Actions actions;
+  std::vector<crypto::X25519Public> idle;
+  for (auto& [key, tunnel] : tunnels) {
+    const auto found = bytes.find(tunnel.ref);
+    if (found != bytes.end() && found->second != tunnel.bytes) {
+      tunnel.bytes = found->second;
+      tunnel.active = now();
+      paths->on_traffic(key, true, now(), actions);
+    } else if (now() - tunnel.active > options.idle_peer) {
+      idle.push_back(key);
+    }
+  }
+  carry_out(actions);
+  for (const auto& key : idle) {
+    const auto found = tunnels.find(key);
+    const auto* known = found == tunnels.end() ? nullptr : book.find(found->second.node);
+    // Bookkeepers and configured peers stay.
+    if (known != nullptr && hints.contains(known->record.root)) continue;
+    disconnect(key);
+  }
+}
+
+void Overlay::Impl::set_edge_peers(std::vector<EdgePeer> peers) {
+  std::map<crypto::X25519Public, tunnel::PeerRef> next;
+  engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
+    for (const auto& peer : peers) {
+      tunnel::PeerConfig config;
+      config.key = peer.key;
+      config.preshared_key = peer.preshared_key;
+      config.allowed = peer.allowed;
+      if (const auto ref = device.set_peer(config, when, actions)) next[peer.key] = *ref;
+    }
+    for (const auto& [key, ref] : edges)
+      if (!next.contains(key)) device.remove_peer(ref);
+  });
+  edges = std::move(next);
+}
+
+void Overlay::Impl::set_behind(std::vector<Behind> routes) {
+  behind = std::move(routes);
+  for (const auto& one : behind) {
+    if (const auto* known = book.find(one.node)) {
+      connect(*known);
+      continue;
+    }
+    resolve(overlay_address(one.node), [weak = weak_from_this()](const Result<NodeRecord>& found) {
+      const auto impl = weak.lock();
+      if (!impl || !found) return;
+      if (const auto* known = impl->book.find(found->id())) impl->connect(*known);
+    });
+  }
+  // Nodes that lost a route keep their tunnel without it.
+  std::vector<NodeId> nodes;
+  for (const auto& [key, tunnel] : tunnels) nodes.push_back(tunnel.node);
+  for (const auto& node : nodes)
+    if (const auto* known = book.find(node)) update_tunnel(*known);
+}
+
+}  // namespace bonus::net::overlay
