@@ -1,7 +1,10 @@
 // BLAKE2s (RFC 7693), sequential mode with an optional key.
+#include "bonus/crypto/blake2s.hpp"
+
 #include <bit>
 #include <cassert>
 
+#include "bonus/crypto/detail.hpp"
 #include "bonus/crypto/hash.hpp"
 
 namespace bonus::crypto {
@@ -64,32 +67,54 @@ void compress(std::array<std::uint32_t, 8>& h, const std::uint8_t* block, std::u
 
 }  // namespace
 
-Hash32 blake2s(BytesView in, BytesView key) {
+Blake2s::Blake2s(std::size_t output, BytesView key) : h_(kIv), output_(output) {
   static_assert(std::endian::native == std::endian::little);
-  assert(key.size() <= 32);
-  std::array<std::uint32_t, 8> h = kIv;
-  h[0] ^= 0x01010000U ^ static_cast<std::uint32_t>(key.size() << 8) ^ static_cast<std::uint32_t>(kOutput);
-  std::uint64_t total = 0;
-  std::array<std::uint8_t, kBlock> block{};
+  assert(key.size() <= 32 && output >= 1 && output <= kOutput);
+  h_[0] ^= 0x01010000U ^ static_cast<std::uint32_t>(key.size() << 8) ^ static_cast<std::uint32_t>(output);
   if (!key.empty()) {
-    std::ranges::copy(key, block.begin());
-    total = kBlock;
-    if (!in.empty()) compress(h, block.data(), total, false);
+    std::ranges::copy(key, block_.begin());
+    fill_ = kBlock;
   }
-  if (key.empty() || !in.empty()) {
-    while (in.size() > kBlock) {
-      total += kBlock;
-      compress(h, in.data(), total, false);
-      in = in.subspan(kBlock);
+}
+
+void Blake2s::update(BytesView in) {
+  // The last block is compressed by finish() only: it is marked.
+  while (!in.empty()) {
+    if (fill_ == kBlock) {
+      total_ += kBlock;
+      compress(h_, block_.data(), total_, false);
+      fill_ = 0;
     }
-    block.fill(0);
-    std::ranges::copy(in, block.begin());
-    total += in.size();
+    const std::size_t take = std::min(kBlock - fill_, in.size());
+    std::memcpy(block_.data() + fill_, in.data(), take);
+    fill_ += take;
+    in = in.subspan(take);
   }
-  compress(h, block.data(), total, true);
+}
+
+void Blake2s::finish(std::span<std::uint8_t> out) {
+  assert(out.size() == output_);
+  std::memset(block_.data() + fill_, 0, kBlock - fill_);
+  total_ += fill_;
+  compress(h_, block_.data(), total_, true);
+  std::memcpy(out.data(), h_.data(), output_);
+}
+
+Hash32 Blake2s::finish() {
   Hash32 out;
-  std::memcpy(out.bytes.data(), h.data(), kOutput);
+  finish(out.bytes);
   return out;
+}
+
+void Blake2s::wipe() {
+  detail::wipe(h_.data(), sizeof h_);
+  detail::wipe(block_.data(), block_.size());
+}
+
+Hash32 blake2s(BytesView in, BytesView key) {
+  Blake2s hash(kOutput, key);
+  hash.update(in);
+  return hash.finish();
 }
 
 }  // namespace bonus::crypto

@@ -33,6 +33,7 @@ struct DeviceOptions {
   std::size_t max_queued_packets = 128;      ///< A peer, waiting for a session; the oldest goes.
   std::size_t max_queued_bytes = 16u << 20;  ///< Of all peers and unknown destinations together.
   std::size_t max_unknown_destinations = 256, max_packets_per_unknown = 16;
+  std::size_t max_unknown_initiators = 1024;
   Duration unknown_hold = std::chrono::seconds(5);
 
   /// Handshakes by an underlay prefix (/24, /56), before any key agreement.
@@ -197,24 +198,20 @@ class Device {
     Endpoint from;
     Instant until;
   };
-  struct Bucket {
-    double tokens = 0;
-    Instant at;
-  };
   struct Entry {
     std::shared_ptr<Session> session;
     std::uint64_t order = 0;  // key of confirmed_ or unconfirmed_
   };
 
   // device_handshake.cpp
-  void on_initiation(const Endpoint& from, BytesView message, Instant now, Actions& actions);
+  [[nodiscard]] bool admit(const Endpoint& from, BytesView message, Instant now, Actions& actions);
+  void on_initiation(const Endpoint& from, BytesView message, bool held, Instant now, Actions& actions);
   void answer(Peer& peer, ReceivedInitiation& received, const Endpoint& from, Instant now, Actions& actions);
   void on_response(const Endpoint& from, BytesView message, Instant now, Actions& actions);
   void on_cookie_reply(BytesView message, Instant now, Actions& actions);
   void hold_stranger(const crypto::X25519Public& key, const Endpoint& from, BytesView message, Instant now,
                      Actions& actions);
   [[nodiscard]] bool loaded(Instant now);
-  [[nodiscard]] bool take_budget(Instant now);
   void send_initiation(Peer& peer, Instant now, Actions& actions);
   void begin_handshake(Peer& peer, Instant now, Actions& actions);
   void forget_initiation(Peer& peer);
@@ -225,7 +222,9 @@ class Device {
   [[nodiscard]] std::shared_ptr<Session> add_session(Peer& peer, std::uint32_t local_index, const SessionKeys& keys,
                                                      bool initiator, Instant now);
   void drop_session(std::shared_ptr<Session>& session);
-  void confirm(Peer& peer, Instant now, Actions& actions);
+  void confirm(Peer& peer, const std::shared_ptr<Session>& session, Instant now, Actions& actions);
+  void note_source(Peer& peer, const Endpoint& from, Actions& actions);
+  [[nodiscard]] std::optional<Route> route_of(const Peer& peer, Instant now) const;
   void session_ready(Peer& peer, Instant now, Actions& actions);
   void send_keepalive(Peer& peer, Instant now, Actions& actions);
   void enqueue(Peer& peer, BytesView packet);
@@ -244,6 +243,7 @@ class Device {
   void schedule(Peer& peer, Instant now);
   void run_peer(Peer& peer, Instant now, Actions& actions);
   void run_activity(Peer& peer, Instant now, Actions& actions);
+  void purge(Instant now);
 
   Identity identity_;
   DeviceOptions options_;
@@ -254,7 +254,7 @@ class Device {
   std::atomic<std::uint64_t> version_{1};
   bool under_load_ = false;
 
-  std::map<PeerRef, std::unique_ptr<Peer>> peers_;
+  std::unordered_map<PeerRef, std::unique_ptr<Peer>> peers_;
   std::unordered_map<crypto::X25519Public, Peer*> by_key_;
   std::uint32_t last_peer_ = 0;
   RoutingTable routes_;
@@ -265,10 +265,12 @@ class Device {
   std::uint64_t last_order_ = 0;
 
   CookieJar cookies_;
-  PrefixLimiter prefixes_;
-  Bucket budget_;
+  PrefixLimiter unproven_, proven_;  // without and with a valid mac2
+  double budget_;                    // key agreements that may be made now
+  Instant budget_at_, loaded_until_;
   std::map<Ipv6, Held> held_;
   std::map<crypto::X25519Public, Stranger> strangers_;
+  std::optional<Instant> purge_at_;  // of held_ and strangers_
   std::size_t queued_bytes_ = 0;
   std::set<std::pair<Instant, PeerRef>> timers_;
 };

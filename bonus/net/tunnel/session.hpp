@@ -110,10 +110,21 @@ struct Session {
   [[nodiscard]] bool note_received(Instant now, const Endpoint& from, std::uint64_t packets, std::uint64_t bytes,
                                    bool data);
 
+  /// Section 6.2: after so many messages either side, after so long the initiator only (or both would start).
+  [[nodiscard]] bool rekey_due_sending(Instant now) const {
+    return send_counter.load(std::memory_order_relaxed) > rekey_after ||
+           (is_initiator && now - created > kRekeyAfterTime);
+  }
+  /// The last chance of an initiator that only receives.
+  [[nodiscard]] bool rekey_due_receiving(Instant now) const {
+    return is_initiator && now - created > kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout;
+  }
+
  private:
+  [[nodiscard]] bool ask_rekey(Instant now);
   std::mutex replay_mutex_;
   ReplayWindow replay_;
-  std::atomic<bool> rekey_asked_{false};
+  std::atomic<std::int64_t> rekey_asked_{PeerActivity::kNever};
 };
 
 }  // namespace bonus::net::tunnel

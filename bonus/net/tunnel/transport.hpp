@@ -27,7 +27,8 @@ inline constexpr std::size_t kPadding = 16;  ///< Plaintexts are padded with zer
 /// Length of the IP packet at the start of a plaintext by its own header; 0 for a keepalive. kInvalid: not IP, or
 /// longer than the plaintext.
 [[nodiscard]] Result<std::size_t> trim_packet(BytesView plaintext);
-/// Inner addresses of an IPv4 or IPv6 packet (mapped); nothing when it is too short or neither.
+/// Inner addresses of an IPv4 or IPv6 packet (mapped); nothing when it is too short, neither, or IPv6
+/// with mapped IPv4 addresses.
 struct PacketAddresses {
   Ipv6 source, destination;
 };
