@@ -6,16 +6,23 @@
 #include <vector>
 
 #include "bonus/net/topology/plan.hpp"
+#include "bonus/net/topology/system.hpp"
 
 namespace bonus::net::topology {
 
 struct UpOptions {
   std::string toml, file_name;  ///< The text and what errors call it.
   std::string prefix = "bn";    ///< Namespaces are <prefix>-<tag>-<node>.
-  std::string tag;              ///< 1 to 16 of [a-z0-9-].
+  std::string tag;              ///< 1 to 16 of [a-z0-9].
   std::string wire_program;     ///< Path of bonus-wire.
   std::string capture;          ///< File for a capture of everything on the wire (pcap); empty: none.
   std::optional<std::uint64_t> seed;
+};
+
+/// What is absent stays as it is.
+struct PathChange {
+  std::optional<Duration> latency, jitter;
+  std::optional<double> loss;
 };
 
 /// Not thread-safe; blocking: every call starts `ip`, `nft` or asks the wire. Needs root (CAP_SYS_ADMIN and
@@ -42,11 +49,14 @@ class Network {
   [[nodiscard]] Result<> block_udp(std::string_view node, bool blocked);
   /// Nothing goes in or out, not even on its LAN.
   [[nodiscard]] Result<> cut(std::string_view node, bool is_cut);
-  /// Changes a path between two regions, both directions. Negative loss, latency or jitter: as it is.
-  [[nodiscard]] Result<> set_path(std::string_view a, std::string_view b, const Path& path);
+  /// Changes the path between two regions (or inside one), both directions.
+  [[nodiscard]] Result<> set_path(std::string_view a, std::string_view b, const PathChange& change);
 
  private:
   explicit Network(Plan plan) : plan_(std::move(plan)) {}
+  /// The lock, and the state as it is now.
+  [[nodiscard]] Result<Descriptor> begin();
+  [[nodiscard]] Result<std::size_t> node_index(std::string_view name) const;
   [[nodiscard]] Result<> save() const;
   [[nodiscard]] Result<> reload_wire() const;
   Plan plan_;

@@ -1,0 +1,187 @@
+// Namespaces, commands and processes.
+#include "bonus/net/topology/system.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+#include "bonus/runtime/clock.hpp"
+#include "bonus/runtime/process.hpp"
+
+namespace bonus::net::topology {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::string_view kNamespaces = "/run/netns/";
+
+/// Field 22 of /proc/<pid>/stat, 0 for a process that is gone or a zombie.
+std::uint64_t start_ticks(pid_t pid) {
+  const auto text = whole_file(fmt::format("/proc/{}/stat", pid));
+  if (!text) return 0;
+  const auto close = text->rfind(')');
+  if (close == std::string::npos || close + 2 >= text->size() || (*text)[close + 2] == 'Z') return 0;
+  constexpr int kStateField = 3, kStartField = 22;
+  std::size_t at = close + 2;
+  for (int field = kStateField; field < kStartField; ++field) {
+    at = text->find(' ', at);
+    if (at == std::string::npos) return 0;
+    ++at;
+  }
+  return std::strtoull(text->c_str() + at, nullptr, 10);
+}
+
+Result<> run_tool(std::vector<std::string> argv, const std::string& input) {
+  if (input.empty()) return {};
+  runtime::ProcessOptions options;
+  options.argv = std::move(argv);
+  options.input = Bytes(input.begin(), input.end());
+  const std::string name = options.argv[0];
+  TRY_ASSIGN(const auto result, runtime::run_process(options));
+  if (result.exit_code == 0) return {};
+  constexpr std::size_t kMost = 500;
+  return fail(ErrorCode::kIo, fmt::format("{}: {}", name, result.err.substr(0, kMost)));
+}
+
+}  // namespace
+
+void Descriptor::reset(int fd) {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = fd;
+}
+
+Error system_error(std::string_view what) {
+  const int number = errno;
+  const ErrorCode code = number == EPERM || number == EACCES ? ErrorCode::kDenied
+                         : number == ENOENT                  ? ErrorCode::kNotFound
+                                                             : ErrorCode::kIo;
+  return {code, fmt::format("{}: {}", what, std::generic_category().message(number))};
+}
+
+Result<> in_namespace(const std::string& name, const std::function<Result<>()>& action) {
+  const Descriptor space(::open((std::string(kNamespaces) + name).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!space.valid()) return fail(system_error("namespace " + name));
+  Result<> result;
+  // A namespace belongs to a thread; this one ends with the visit, so that nobody has to find the way back.
+  std::thread visitor([&] {
+    if (::setns(space.get(), CLONE_NEWNET) != 0)
+      result = fail(system_error("entering namespace " + name));
+    else
+      result = action();
+  });
+  visitor.join();
+  if (!result) return fail(std::move(result).error().wrap(name));
+  return {};
+}
+
+std::vector<std::string> namespaces_with(const std::string& beginning) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (fs::directory_iterator it(kNamespaces, error), end; !error && it != end; it.increment(error))
+    if (std::string name = it->path().filename().string(); name.starts_with(beginning)) out.push_back(std::move(name));
+  return out;
+}
+
+Result<> remove_namespace(const std::string& name) {
+  const std::string path = std::string(kNamespaces) + name;
+  if (::umount2(path.c_str(), MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT)
+    return fail(system_error("unmounting " + path));
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail(system_error("removing " + path));
+  return {};
+}
+
+Result<> run_ip(const std::string& lines) { return run_tool({"ip", "-batch", "-"}, lines); }
+Result<> run_nft(const std::string& script) { return run_tool({"nft", "-f", "-"}, script); }
+
+Result<> set_switch(const std::string& name, std::string_view value) {
+  const std::string path = "/proc/sys/" + name;
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file.valid() && errno == ENOENT) return {};
+  if (!file.valid() || ::write(file.get(), value.data(), value.size()) < 0) return fail(system_error(path));
+  return {};
+}
+
+Result<Started> start_detached(const std::vector<std::string>& argv, const std::string& log) {
+  // Everything that allocates happens before fork().
+  std::vector<char*> words;
+  std::vector<std::string> copy = argv;
+  for (auto& word : copy) words.push_back(word.data());
+  words.push_back(nullptr);
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail(system_error("starting " + argv[0]));
+  if (pid == 0) {
+    ::setsid();
+    const int null = ::open("/dev/null", O_RDONLY);
+    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (null < 0 || out < 0 || ::dup2(null, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(out, 2) < 0) ::_exit(126);
+    ::closefrom(3);
+    struct sigaction plain{};
+    plain.sa_handler = SIG_DFL;
+    for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &plain, nullptr);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::execv(words[0], words.data());
+    ::_exit(127);
+  }
+  return Started{pid, start_ticks(pid)};
+}
+
+bool is_alive(const Started& process) {
+  return process.pid > 1 && process.start_ticks != 0 && start_ticks(process.pid) == process.start_ticks;
+}
+
+void end_process(const Started& process, Duration grace) {
+  constexpr Duration kLast = std::chrono::seconds(5), kPoll = std::chrono::milliseconds(10);
+  for (const auto& [signal, patience] : {std::pair{SIGTERM, grace}, std::pair{SIGKILL, kLast}}) {
+    if (!is_alive(process)) break;
+    ::kill(process.pid, signal);
+    const Instant end = runtime::system_clock().now() + patience;
+    while (is_alive(process) && runtime::system_clock().now() < end) std::this_thread::sleep_for(kPoll);
+  }
+  // Our own child when it was started in this process; harmless otherwise.
+  if (process.pid > 1) ::waitpid(process.pid, nullptr, WNOHANG);
+}
+
+Result<> replace_file(const std::string& path, std::string_view text) {
+  const std::string fresh = path + ".new";
+  {
+    const Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!file.valid()) return fail(system_error(fresh));
+    while (!text.empty()) {
+      const ssize_t n = ::write(file.get(), text.data(), text.size());
+      if (n < 0) return fail(system_error(fresh));
+      text.remove_prefix(static_cast<std::size_t>(n));
+    }
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(system_error(path));
+  return {};
+}
+
+Result<std::string> whole_file(const std::string& path, std::size_t limit) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return fail(system_error(path));
+  std::string out;
+  std::array<char, 16384> buffer{};
+  for (;;) {
+    const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
+    if (n < 0) return fail(system_error(path));
+    if (n == 0) return out;
+    if (out.size() + static_cast<std::size_t>(n) > limit)
+      return fail(ErrorCode::kExhausted, fmt::format("{}: larger than {} bytes", path, limit));
+    out.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+}
+
+}  // namespace bonus::net::topology

@@ -1,0 +1,66 @@
+// What making a topology asks of the system: namespaces of /run/netns, `ip`, `nft`, processes told apart by start time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "bonus/base/result.hpp"
+#include "bonus/base/time.hpp"
+
+namespace bonus::net::topology {
+
+/// A descriptor that is closed with its owner.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  ~Descriptor() { reset(); }
+  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    if (this != &other) reset(other.release());
+    return *this;
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool valid() const { return fd_ >= 0; }
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+  void reset(int fd = -1);
+
+ private:
+  int fd_;
+};
+
+/// The error of the last system call.
+[[nodiscard]] Error system_error(std::string_view what);
+
+/// Runs `action` on a thread of its own inside the namespace; children that it starts are inside too. Joins.
+[[nodiscard]] Result<> in_namespace(const std::string& name, const std::function<Result<>()>& action);
+/// Of /run/netns, those that begin so.
+[[nodiscard]] std::vector<std::string> namespaces_with(const std::string& beginning);
+/// Unmounts and removes its name; devices go when the last process in it does.
+[[nodiscard]] Result<> remove_namespace(const std::string& name);
+
+/// Lines for `ip -batch`; in the namespace of this thread. Nothing happens for an empty text.
+[[nodiscard]] Result<> run_ip(const std::string& lines);
+[[nodiscard]] Result<> run_nft(const std::string& script);
+/// "net/ipv4/ip_forward", of this thread's namespace. A switch that the kernel does not have is passed over.
+[[nodiscard]] Result<> set_switch(const std::string& name, std::string_view value);
+
+/// A process that outlives this one: session of its own, output appended to `log`.
+struct Started {
+  pid_t pid = 0;
+  std::uint64_t start_ticks = 0;
+};
+[[nodiscard]] Result<Started> start_detached(const std::vector<std::string>& argv, const std::string& log);
+/// Whether that process, not a later one of its number, is alive.
+[[nodiscard]] bool is_alive(const Started& process);
+/// SIGTERM, then SIGKILL.
+void end_process(const Started& process, Duration grace);
+
+/// Whole or not at all.
+[[nodiscard]] Result<> replace_file(const std::string& path, std::string_view text);
+/// At most `limit` bytes. kNotFound.
+[[nodiscard]] Result<std::string> whole_file(const std::string& path, std::size_t limit = 4 << 20);
+
+}  // namespace bonus::net::topology
