@@ -23,7 +23,7 @@ struct ContainerStatus {
   std::string message;  ///< Why it failed or exited, for people.
   std::uint32_t restarts = 0;
   UnixMillis started_at_ms = 0, finished_at_ms = 0;
-  std::string address;  ///< Of the container on the worker's own bridge.
+  std::string address;  ///< Its overlay address; empty without a network.
 };
 struct ContainerUsage {
   std::uint64_t cpu_ns = 0, memory_bytes = 0, memory_peak_bytes = 0, pids = 0, throttled_ns = 0, disk_bytes = 0;

@@ -13,8 +13,8 @@ namespace bonus::compute::vm {
 
 /// Thread-safe. The collaborators must live until the executor no longer runs. During a backoff before a restart a
 /// container is kPreparing with a message; kExited and kFailed are final.
-/// A container has its own network namespace with nothing but a loopback: `dial` is the only way in, there is no way
-/// out, and ContainerStatus::address stays empty.
+/// A container has its own network namespace. Without VmOptions::network there is nothing but a loopback in it: `dial`
+/// is the only way in, there is no way out, and ContainerStatus::address stays empty.
 class ContainerService final : public Containers {
  public:
   /// Blocking: takes the state directory (kConflict: another process has it), checks the machine (kUnsupported), finds

@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "bonus/base/log.hpp"
+#include "bonus/compute/vm/netns.hpp"
 #include "bonus/compute/vm/shim_protocol.hpp"
 #include "bonus/crypto/hash.hpp"
 #include "bonus/runtime/disk.hpp"
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::size_t kSmallFile = 64 << 10;
 constexpr std::uint32_t kLeastDiskMib = 16;
+constexpr const char* kNetworkLink = "network";
 
 std::string read_text(const std::string& path) {
   auto bytes = runtime::system_disk().read_file(path, kSmallFile);
@@ -206,12 +208,24 @@ Result<> Launcher::prepare(const Record& record, const std::vector<std::string>&
   std::vector<std::string> uppermost_first(layers.rbegin(), layers.rend());
   TRY_ASSIGN(UserIds user, resolve_user(record.image.user, read_from_layers(uppermost_first, "etc", "passwd", 1 << 20),
                                         read_from_layers(uppermost_first, "etc", "group", 1 << 20)));
-  const SpecInput input{record.workload, record.image, std::move(user), machine_, id, folder, cgroup_of(id)};
+  const SpecInput input{record.workload,
+                        record.image,
+                        std::move(user),
+                        machine_,
+                        id,
+                        folder,
+                        cgroup_of(id),
+                        options_.network != nullptr ? folder + "/" + kNetworkLink : ""};
   TRY_ASSIGN(const std::string spec, make_spec(input));
   TRY(write_text(folder + "/config.json", spec, 0600));
   TRY(write_text(folder + "/hostname", id + "\n", 0644));
-  TRY(write_text(folder + "/hosts", "127.0.0.1 localhost " + id + "\n::1 localhost ip6-localhost\n", 0644));
-  TRY(write_text(folder + "/resolv.conf", "# this container has no network beyond its own loopback\n", 0644));
+  std::string hosts = "127.0.0.1 localhost\n::1 localhost ip6-localhost\n";
+  hosts += (options_.network != nullptr ? options_.network->address_of(id) : "127.0.0.1") + " " + id + "\n";
+  TRY(write_text(folder + "/hosts", hosts, 0644));
+  TRY(write_text(folder + "/resolv.conf",
+                 options_.network != nullptr ? options_.network->resolver()
+                                             : "# this container has no network beyond its own loopback\n",
+                 0644));
   TRY(write_text(folder + "/" + shim::kConfigFile, shim_config(record, lower), 0600));
   if (!loop_disks_) return {};
   // The disk has no journal: it is good for the container's restarts, not for the machine's.
@@ -222,7 +236,21 @@ Result<> Launcher::prepare(const Record& record, const std::vector<std::string>&
   return {};
 }
 
+Result<Fd> Launcher::make_network(const std::string& id) const {
+  if (options_.network == nullptr) return Fd();
+  TRY_ASSIGN(Fd network, new_network());
+  TRY(options_.network->attach(id, network.get()));
+  // The runtime joins what the link names; afterwards the container's processes keep the namespace.
+  const std::string link = folder_of(id) + "/" + kNetworkLink;
+  (void)::unlink(link.c_str());
+  if (::symlink(fmt::format("/proc/{}/fd/{}", ::getpid(), network.get()).c_str(), link.c_str()) != 0)
+    return fail(os_error("naming the container's network"));
+  return network;
+}
+
 Result<Running> Launcher::launch(const std::string& id) const {
+  auto network = make_network(id);
+  if (!network) return fail(std::move(network).error().wrap("the container's network"));
   runtime::ProcessOptions options;
   options.argv = {options_.shim_path, "run", folder_of(id)};
   options.timeout = std::chrono::seconds(120);  // the shim gives the runtime 30 s for each of its calls
@@ -261,7 +289,13 @@ std::optional<Running> Launcher::open_running(const std::string& id) const {
 std::optional<Running> Launcher::adopt(const std::string& id) const {
   const Fd lock(::open((folder_of(id) + "/" + shim::kLockFile).c_str(), O_RDWR | O_CLOEXEC));
   if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return std::nullopt;  // nobody holds it: no shim
-  return open_running(id);
+  auto running = open_running(id);
+  if (running && running->network && options_.network != nullptr) {
+    // Our end of its link went away with the process that had made it.
+    if (auto attached = options_.network->attach(id, running->network.get()); !attached)
+      log::warn("vm", "network_not_joined", {{"container", id}, {"error", attached.error().message}});
+  }
+  return running;
 }
 
 ExitInfo Launcher::exit_info(const std::string& id) const {
@@ -297,6 +331,7 @@ void Launcher::remove_remains(const std::string& id) const {
 
 void Launcher::remove(const std::string& id) const {
   remove_remains(id);
+  if (options_.network != nullptr) options_.network->detach(id);
   std::error_code error;
   fs::remove_all(folder_of(id), error);
   if (error) log::warn("vm", "folder_not_removed", {{"container", id}, {"error", error.message()}});

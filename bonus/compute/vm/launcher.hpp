@@ -72,6 +72,7 @@ class Launcher {
  private:
   Launcher(VmOptions options, Cgroups cgroups, std::string prefix);
   [[nodiscard]] Result<> probe();
+  [[nodiscard]] Result<Fd> make_network(const std::string& id) const;
   [[nodiscard]] Result<> make_disk(const std::string& image, std::uint32_t disk_mib) const;
   [[nodiscard]] std::string shim_config(const Record& record, const std::vector<std::string>& layers) const;
   [[nodiscard]] std::string cgroup_of(const std::string& id) const { return "/" + prefix_ + "/" + id; }

@@ -1,6 +1,7 @@
 // setns(2) on a thread of its own; the rest is Asio.
 #include "bonus/compute/vm/netns.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/socket.h>
 
@@ -16,6 +17,26 @@
 namespace bonus::compute::vm {
 
 namespace net = boost::asio;
+
+Result<Fd> new_network() {
+  Result<Fd> out = fail(ErrorCode::kInternal, "no namespace");
+  try {
+    std::thread([&] {
+      if (::unshare(CLONE_NEWNET) != 0) {
+        out = fail(os_error("making the container's network"));
+        return;
+      }
+      Fd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+      if (fd)
+        out = std::move(fd);
+      else
+        out = fail(os_error("opening the container's network"));
+    }).join();
+  } catch (const std::system_error& e) {
+    return fail(ErrorCode::kExhausted, fmt::format("no thread could be started: {}", e.what()));
+  }
+  return out;
+}
 
 Result<Fd> socket_in(const Fd& network, int family) {
   Result<Fd> out = fail(ErrorCode::kInternal, "no socket");

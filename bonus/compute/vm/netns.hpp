@@ -1,5 +1,4 @@
-// Connections into a container's network namespace: it has only its loopback, and nothing of ours is reachable from
-// inside.
+// Containers' network namespaces: making one, and connecting to its loopback from here.
 #pragma once
 
 #include "bonus/compute/vm/fd.hpp"
@@ -7,6 +6,8 @@
 
 namespace bonus::compute::vm {
 
+/// A new, empty network namespace: it lives as long as the descriptor, or a process in it.
+[[nodiscard]] Result<Fd> new_network();
 /// A TCP socket that belongs to the namespace. Blocking for microseconds: a thread of its own enters the namespace and
 /// ends, so that no other thread is ever in it.
 [[nodiscard]] Result<Fd> socket_in(const Fd& network, int family);

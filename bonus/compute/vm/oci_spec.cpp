@@ -138,6 +138,7 @@ json::object linux_of(const SpecInput& input) {
   json::array namespaces;
   for (const char* type : {"pid", "network", "ipc", "uts", "mount", "cgroup"})
     namespaces.push_back(json::object{{"type", type}});
+  if (!input.network.empty()) namespaces[1].as_object()["path"] = input.network;
   json::object out;
   out["cgroupsPath"] = input.cgroup_path;
   out["resources"] = std::move(resources);

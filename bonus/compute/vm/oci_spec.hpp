@@ -29,6 +29,7 @@ struct SpecInput {
   std::string hostname;
   std::string bundle;       ///< Holds rootfs/, hosts, hostname, resolv.conf.
   std::string cgroup_path;  ///< "/bonus-1234/lease-7".
+  std::string network;      ///< Path of the network namespace to join; empty: one of its own with nothing in it.
 };
 
 [[nodiscard]] MachineLimits read_machine_limits();

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "bonus/base/time.hpp"
+#include "bonus/compute/api/container_network.hpp"
 #include "bonus/compute/vm/unpack.hpp"
 
 namespace bonus::compute::vm {
@@ -22,6 +23,7 @@ struct VmOptions {
   Duration backoff_least = std::chrono::seconds(1);  ///< Before a restart; doubled each time ...
   Duration backoff_most = std::chrono::seconds(60);  ///< ... up to this, and reset after a run as long as this.
   Duration disk_poll = std::chrono::seconds(5);      ///< Only where disks cannot be made as loop devices.
+  ContainerNetwork* network = nullptr;               ///< Null: containers have nothing but a loopback. Borrowed.
   bool use_loop_disks = true;                        ///< False: never loop devices, always the poll.
 };
 

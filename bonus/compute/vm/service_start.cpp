@@ -139,6 +139,7 @@ runtime::Task<Result<>> ContainerService::Impl::launch(Self self, std::string id
       entry.record.status.state = ContainerState::kRunning;
       entry.record.status.started_at_ms = self->clock.unix_ms();
       entry.record.status.message.clear();
+      if (self->options.network != nullptr) entry.record.status.address = self->options.network->address_of(id);
     }
     return self->persist(id);
   };
