@@ -13,7 +13,7 @@
 namespace bonus::cli {
 
 /// What a word on the command line can be completed to; kNone leaves it to the shell's file names.
-enum class WordKind : std::uint8_t { kNone, kTarget, kLease, kWallet, kImage, kContext, kDevnetNode, kWords };
+enum class WordKind : std::uint8_t { kNone, kTarget, kLease, kWallet, kImage, kContext, kDevnetNode, kName, kWords };
 
 /// Owns the tree and the actions of its leaves. Options of a command live in structs that the actions share.
 class App {
@@ -71,6 +71,7 @@ void add_lease_commands(App& app);
 void add_stream_commands(App& app);
 void add_market_commands(App& app);
 void add_tx_commands(App& app);
+void add_name_commands(App& app);
 void add_context_commands(App& app);
 void add_completion_commands(App& app);
 /// All of them, and `version`.

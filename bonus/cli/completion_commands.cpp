@@ -5,6 +5,7 @@
 
 #include "bonus/cli/app.hpp"
 #include "bonus/cli/devnet.hpp"
+#include "bonus/cli/name_client.hpp"
 #include "bonus/cli/node_api.hpp"
 
 namespace bonus::cli {
@@ -102,6 +103,14 @@ void add_images(Session& session, std::vector<std::string>& out) {
   }
 }
 
+void add_names(Session& session, std::vector<std::string>& out) {
+  const auto rpc = session.rpc();
+  const auto wallet = session.wallet();
+  if (!rpc || !wallet) return;
+  if (const auto names = NameClient(**rpc).names_of(wallet->address, kMaxWords))
+    for (const auto& info : *names) out.push_back(fmt::format("{}.bonus\tname, {}", info.name, to_string(info.state)));
+}
+
 CLI::App* child_of(CLI::App& parent, const std::string& name) {
   const auto found = parent.get_subcommands([&](CLI::App* child) { return child->get_name() == name; });
   return found.empty() ? nullptr : found.front();
@@ -137,6 +146,9 @@ std::vector<std::string> App::dynamic_words(const Completion& completion) {
       break;
     case WordKind::kDevnetNode:
       for (const auto& name : devnet_node_names(session_.environment())) out.push_back(name + "\tnode");
+      break;
+    case WordKind::kName:
+      add_names(session_, out);
       break;
     case WordKind::kNone:
       break;

@@ -22,6 +22,7 @@ namespace json = boost::json;
 
 constexpr std::uint64_t kAccountBnc = 1'000'000;
 constexpr std::uint64_t kWorkerBondBnc = 100;
+constexpr std::uint32_t kCommitmentAgeSeconds = 3;  // of a name: long enough to be seen, short enough to be waited for
 constexpr std::uint64_t kGwei = 1'000'000'000;
 constexpr int kStateVersion = 1;
 
@@ -90,6 +91,8 @@ Result<chain::Genesis> devnet_genesis(const Devnet& net, UnixSeconds now) {
   out.base_fee = uint256(kGwei);
   out.min_base_fee = uint256(kGwei / 1000);
   out.market.min_worker_bond = kWeiPerBnc * uint256(kWorkerBondBnc);
+  out.names.emplace();
+  out.names->min_commitment_age_s = kCommitmentAgeSeconds;
   for (const auto& node : net.nodes) {
     TRY_ASSIGN(const auto account, account_address(node.account_index));
     out.balances[account] = kWeiPerBnc * uint256(kAccountBnc);

@@ -16,6 +16,7 @@ using Kind = abi::Type::Kind;
 constexpr std::size_t kSelectorBytes = 4;
 
 std::string contract_name(const Address& contract) {
+  if (contract == chain::kNamesAddress) return "Names";
   return contract == chain::kNodesAddress ? "Nodes" : contract == chain::kMarketAddress ? "Market" : to_hex0x(contract);
 }
 

@@ -9,7 +9,7 @@
 namespace bonus::cli {
 
 struct DecodedCall {
-  std::string contract;   ///< "Market", "Nodes".
+  std::string contract;   ///< "Market", "Nodes", "Names".
   std::string name;       ///< "topUp".
   std::string arguments;  ///< "7, [1, 2]".
   std::string text;       ///< "topUp(7)".

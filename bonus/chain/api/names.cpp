@@ -19,6 +19,7 @@ using market::one;
 
 /// Names of the node itself and of RFC 6761. `lease-<n>` and the like are rules of their own.
 constexpr std::array<std::string_view, 5> kReserved{"bonus", "gateway", "invalid", "localhost", "node"};
+constexpr std::size_t kMaxHostBytes = 253;     ///< RFC 1035, section 2.3.4, as text.
 constexpr std::size_t kNodeIdCharacters = 52;  ///< 32 bytes in base32 (RFC 4648) without padding.
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -86,17 +87,27 @@ Result<> check_name(std::string_view name) {
   return {};
 }
 
-Result<std::string> parse_name(std::string_view text) {
+Result<HostName> parse_host(std::string_view text) {
   if (text.ends_with('.')) text.remove_suffix(1);
-  std::string name;
-  for (const char c : text.substr(0, kMaxNameBytes + kSuffix.size() + 1))
-    name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  if (name.ends_with(kSuffix)) name.resize(name.size() - kSuffix.size());
-  if (name.find('.') != std::string::npos && std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; }))
+  if (text.size() > kMaxHostBytes)
+    return fail(ErrorCode::kInvalid, fmt::format("a name has at most {} characters", kMaxHostBytes));
+  std::string whole(text);
+  for (char& c : whole) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (whole.ends_with(kSuffix)) whole.resize(whole.size() - kSuffix.size());
+  const std::size_t dot = whole.rfind('.');
+  HostName out;
+  out.name = dot == std::string::npos ? whole : whole.substr(dot + 1);
+  if (dot != std::string::npos) out.below = whole.substr(0, dot);
+  TRY(check_name(out.name));
+  return out;
+}
+
+Result<std::string> parse_name(std::string_view text) {
+  TRY_ASSIGN(HostName host, parse_host(text));
+  if (!host.below.empty())
     return fail(ErrorCode::kInvalid,
-                fmt::format("\"{}\" is not a name of one word under .bonus, such as alice or alice.bonus", name));
-  TRY(check_name(name));
-  return name;
+                fmt::format("only \"{}{}\" itself is meant here, without what stands before it", host.name, kSuffix));
+  return std::move(host.name);
 }
 
 std::string_view to_string(NameState state) {

@@ -27,6 +27,14 @@ inline constexpr std::uint64_t kYearSeconds = 31'536'000;  ///< 365 days.
 /// "alice" of "alice", "Alice.bonus" or "alice.bonus."; kInvalid as check_name().
 [[nodiscard]] Result<std::string> parse_name(std::string_view text);
 
+/// A name at or below a registered one.
+struct HostName {
+  std::string name;   ///< "alice".
+  std::string below;  ///< "www" of "www.alice.bonus"; empty for the name itself. Not checked further.
+};
+/// "www.alice.bonus", "alice", "Alice.Bonus.": the last word is the registered name. kInvalid as check_name().
+[[nodiscard]] Result<HostName> parse_host(std::string_view text);
+
 enum class NameState : std::uint8_t {
   kFree,   ///< Never registered, or released after its grace period.
   kLive,   ///< It has an owner and resolves.
