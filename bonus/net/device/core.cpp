@@ -1,0 +1,118 @@
+// Actions of the device core, and the queues of the control thread.
+#include "bonus/net/device/core.hpp"
+
+#include <algorithm>
+
+namespace bonus::net::device {
+
+void Core::collect(Pending& pending) {
+  for (const auto peer : pending.actions.ready) {
+    Ready& ready = pending.ready.emplace_back();
+    ready.peer = peer;
+    ready.route = device->peer_route(peer, clock.now());
+    if (ready.route) ready.packets = device->take_queued(peer);
+  }
+  const auto next = device->next_timer();
+  if (next && next->time_since_epoch().count() < planned_wake_.load()) wake();
+}
+
+void Core::carry_out(Pending& pending) {
+  if (pending.actions.empty()) return;
+  std::vector<UdpMessage> messages;
+  for (const auto& datagram : pending.actions.send) {
+    if (datagram.to.via == 0) {
+      messages.push_back({.to = datagram.to.udp, .bytes = datagram.bytes});
+    } else {
+      const BytesView view = datagram.bytes;
+      hooks.send_via(datagram.to, {&view, 1});
+    }
+  }
+  if (!messages.empty()) dropped_send += udp->send(messages);
+  for (const auto& ready : pending.ready) {
+    if (ready.route && !ready.packets.empty()) send_queued(*ready.route, ready.packets);
+    hooks.on_session_ready(ready.peer);
+  }
+  for (const auto& event : pending.actions.events) hooks.on_event(event);
+}
+
+std::uint32_t Core::path_mtu(tunnel::PeerRef peer) const {
+  const std::lock_guard guard(mtu_mutex_);
+  const auto found = path_mtus_.find(static_cast<std::uint32_t>(peer));
+  return found == path_mtus_.end() ? options.mtu : std::min(found->second, options.mtu);
+}
+
+void Core::set_path_mtu(tunnel::PeerRef peer, std::optional<std::uint32_t> mtu) {
+  const std::lock_guard guard(mtu_mutex_);
+  if (mtu)
+    path_mtus_[static_cast<std::uint32_t>(peer)] = std::max<std::uint32_t>(*mtu, 1280);
+  else
+    path_mtus_.erase(static_cast<std::uint32_t>(peer));
+  ++mtu_version;
+}
+
+bool Core::push_control(const tunnel::Endpoint& from, BytesView datagram) {
+  {
+    const std::lock_guard guard(queue_mutex_);
+    if (control_.size() >= options.max_control) {
+      dropped_control.add();
+      return false;
+    }
+    control_.push_back({from, Bytes(datagram.begin(), datagram.end())});
+  }
+  queue_changed_.notify_one();
+  return true;
+}
+
+bool Core::push_injected(const tunnel::Endpoint& from, BytesView datagram) {
+  {
+    const std::lock_guard guard(queue_mutex_);
+    if (injected_.size() >= options.max_injected) {
+      dropped_injected.add();
+      return false;
+    }
+    injected_.push_back({from, Bytes(datagram.begin(), datagram.end())});
+  }
+  queue_changed_.notify_one();
+  return true;
+}
+
+void Core::wake() {
+  {
+    const std::lock_guard guard(queue_mutex_);
+    woken_ = true;
+  }
+  queue_changed_.notify_one();
+}
+
+Core::Work Core::wait_for_work(std::size_t limit, std::size_t& backlog) {
+  Work work;
+  // Announced before the timer is read: a call that makes it earlier afterwards sees the announcement and wakes us.
+  planned_wake_.store(std::numeric_limits<Instant::rep>::max());
+  std::optional<Instant> next;
+  {
+    const std::shared_lock guard(device_mutex);
+    next = device->next_timer();
+  }
+  std::unique_lock guard(queue_mutex_);
+  const Instant now = clock.now();
+  if (next) planned_wake_.store(next->time_since_epoch().count());
+  const auto has_work = [&] { return woken_ || stopping || !control_.empty() || !injected_.empty(); };
+  // An hour bounds the wait where there is no timer, so that a jump of the clock cannot matter.
+  const Duration wait = next ? std::max(*next - now, Duration::zero()) : Duration(std::chrono::hours(1));
+  if (wait > Duration::zero()) queue_changed_.wait_for(guard, wait, has_work);
+  woken_ = false;
+  const auto move = [limit](std::deque<Incoming>& from, std::deque<Incoming>& to) {
+    while (!from.empty() && to.size() < limit) {
+      to.push_back(std::move(from.front()));
+      from.pop_front();
+    }
+  };
+  move(control_, work.control);
+  move(injected_, work.injected);
+  backlog = control_.size();
+  guard.unlock();
+  work.timer = next && clock.now() >= *next;
+  return work;
+}
+
+}  // namespace bonus::net::device

@@ -1,0 +1,111 @@
+// What the engine's threads share: the device behind its lock, the descriptors, the path MTUs, and how actions are
+// carried out. Internal to the folder.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "bonus/net/device/engine.hpp"
+
+namespace bonus::net::device {
+
+/// One writer, any readers.
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+struct Core {
+  Core(Tun tun_in, std::unique_ptr<UdpSocket> udp_in, std::unique_ptr<tunnel::Device> device_in,
+       const EngineOptions& options_in, EngineHooks& hooks_in, const runtime::Clock& clock_in)
+      : tun(std::move(tun_in)),
+        udp(std::move(udp_in)),
+        device(std::move(device_in)),
+        options(options_in),
+        hooks(hooks_in),
+        clock(clock_in) {}
+
+  Tun tun;
+  std::unique_ptr<UdpSocket> udp;
+  std::unique_ptr<tunnel::Device> device;
+  const EngineOptions options;
+  EngineHooks& hooks;
+  const runtime::Clock& clock;
+  std::atomic<bool> stopping{false};
+
+  // The lock of `device`. Never held while a hook runs or a system call is made.
+  mutable std::shared_mutex device_mutex;
+
+  /// Runs fn(device, now, actions) alone, takes out what waited for peers that became ready, wakes the control thread
+  /// when a timer became due earlier, and carries out the actions.
+  template <class Fn>
+  void locked(Fn&& fn) {
+    Pending pending;
+    {
+      const std::unique_lock guard(device_mutex);
+      fn(*device, clock.now(), pending.actions);
+      collect(pending);
+    }
+    carry_out(pending);
+  }
+
+  /// What an inner packet to or from this peer may measure; at most EngineOptions::mtu.
+  [[nodiscard]] std::uint32_t path_mtu(tunnel::PeerRef peer) const;
+  void set_path_mtu(tunnel::PeerRef peer, std::optional<std::uint32_t> mtu);
+  /// Changes with every set_path_mtu.
+  std::atomic<std::uint64_t> mtu_version{0};
+
+  // Work of the control thread.
+  struct Incoming {
+    tunnel::Endpoint from;
+    Bytes bytes;
+  };
+  /// False: the queue is full.
+  bool push_control(const tunnel::Endpoint& from, BytesView datagram);
+  bool push_injected(const tunnel::Endpoint& from, BytesView datagram);
+  struct Work {
+    std::deque<Incoming> control, injected;
+    bool timer = false;
+  };
+  /// Waits for work or a timer; at most `limit` of each queue. `backlog`: control datagrams still waiting.
+  [[nodiscard]] Work wait_for_work(std::size_t limit, std::size_t& backlog);
+  void wake();
+
+  /// Sends what waited for a peer; runs on whichever thread made it ready.
+  std::function<void(const tunnel::Route&, std::span<const Bytes>)> send_queued;
+
+  Counter dropped_control, dropped_injected;  // by the receiving thread; by callers under the queue's lock
+  std::atomic<std::uint64_t> dropped_send{0};
+
+ private:
+  struct Ready {
+    tunnel::PeerRef peer;
+    std::optional<tunnel::Route> route;
+    std::vector<Bytes> packets;
+  };
+  struct Pending {
+    tunnel::Actions actions;
+    std::vector<Ready> ready;
+  };
+  void collect(Pending& pending);
+  void carry_out(Pending& pending);
+
+  mutable std::mutex mtu_mutex_;
+  std::unordered_map<std::uint32_t, std::uint32_t> path_mtus_;
+
+  std::mutex queue_mutex_;
+  std::condition_variable queue_changed_;
+  std::deque<Incoming> control_, injected_;
+  bool woken_ = false;
+  std::atomic<Instant::rep> planned_wake_{std::numeric_limits<Instant::rep>::max()};
+};
+
+}  // namespace bonus::net::device
