@@ -15,6 +15,10 @@
 
 namespace bonus::net::nat {
 
+struct Register;
+struct Open;
+struct Accept;
+
 /// First bytes of a relayed datagram: kRelayed, version, channel token of 8 bytes.
 inline constexpr std::size_t kRelayHeader = 10;
 inline constexpr std::size_t kMaxRelayed = 9100;  ///< Largest frame a relay carries.
@@ -49,7 +53,7 @@ class RelayServer {
   [[nodiscard]] std::optional<PathEndpoint> forward(std::span<std::uint8_t> frame, const PathEndpoint& from,
                                                     Instant now);
   void link_down(std::uint32_t link);
-  void on_timer(Instant now, Actions& out);
+  void on_timer(Instant now);
   [[nodiscard]] std::optional<Instant> next_timer() const;
   /// Where a registered client answers; for rendezvous.
   [[nodiscard]] std::optional<PathEndpoint> client_path(const crypto::X25519Public& client) const;
@@ -81,27 +85,27 @@ class RelayServer {
     Bucket bytes, requests;
     std::set<std::uint64_t> channels;  // by this client's token
   };
-  struct Offer {
+  struct PendingOffer {
     UnixSeconds expires = 0;
     std::uint64_t nonce = 0;
     Instant until;
   };
   struct Side {
     crypto::X25519Public client, peer;
+    Ed25519PublicKey root, peer_root;
     std::uint64_t peer_token = 0;
-    UnixSeconds expires = 0;
     Instant until;
     std::uint64_t bytes = 0, packets = 0;
   };
   using Pair = std::pair<crypto::X25519Public, crypto::X25519Public>;
 
-  void on_register(const crypto::X25519Public& from, const PathEndpoint& path, BytesView body, std::size_t request,
-                   Instant now, Actions& out);
-  void on_open(const crypto::X25519Public& from, Client& client, BytesView body, Instant now, Actions& out);
-  void on_accept(const crypto::X25519Public& from, Client& client, BytesView body, Instant now, Actions& out);
+  void on_register(const crypto::X25519Public& from, const PathEndpoint& path, const Register& m, Instant now,
+                   Actions& out);
+  void on_open(const crypto::X25519Public& from, Client& client, const Open& m, Instant now, Actions& out);
+  void on_accept(const crypto::X25519Public& from, Client& client, const Accept& m, Instant now, Actions& out);
   void close_channel(std::uint64_t token);
   void drop_client(const crypto::X25519Public& key);
-  void account(const Side& side);
+  void account(Side& side);
   [[nodiscard]] std::uint64_t cookie(const crypto::X25519Public& from, const PathEndpoint& path, Instant now,
                                      int age) const;
   [[nodiscard]] std::uint64_t new_token();
@@ -112,7 +116,7 @@ class RelayServer {
   RelayLimits limits_;
   Hash32 cookie_key_;
   std::unordered_map<crypto::X25519Public, Client> clients_;
-  std::map<Pair, Offer> offers_;  // (asking, asked)
+  std::map<Pair, PendingOffer> offers_;  // (asking, asked)
   std::unordered_map<std::uint64_t, Side> sides_;
   std::map<std::pair<Ed25519PublicKey, Ed25519PublicKey>, Usage> usage_;
   Bucket total_;
