@@ -90,7 +90,7 @@ Result<PeerRef> Device::set_peer(const PeerConfig& config, Instant now, Actions&
   if (const auto stranger = strangers_.find(config.key); stranger != strangers_.end()) {
     const Stranger waiting = stranger->second;
     strangers_.erase(stranger);
-    if (now < waiting.until) on_initiation(waiting.from, waiting.message, true, now, actions);
+    if (now < waiting.until) on_initiation(waiting.from, waiting.message, now, actions);
   }
   schedule(*peer, now);
   return ref;

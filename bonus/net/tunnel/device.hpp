@@ -61,12 +61,13 @@ struct EndpointSeen {
   PeerRef peer;
   Endpoint endpoint;
 };
-/// A packet waits for a destination that no peer owns. Add the owner within DeviceOptions::unknown_hold.
+/// A packet waits for a destination of the overlay (is_overlay) that no peer owns. Add the owner within
+/// DeviceOptions::unknown_hold.
 struct UnknownDestination {
   Ipv6 destination;
 };
 /// An initiation by a key that is no peer. Add the peer within DeviceOptions::unknown_hold and it is answered.
-/// Whether it really holds the key, and whether the message is fresh, is not known yet.
+/// It holds the key; whether the message is fresh or a recorded one is not known yet.
 struct UnknownInitiator {
   crypto::X25519Public key;
   Endpoint endpoint;
@@ -205,11 +206,11 @@ class Device {
 
   // device_handshake.cpp
   [[nodiscard]] bool admit(const Endpoint& from, BytesView message, Instant now, Actions& actions);
-  void on_initiation(const Endpoint& from, BytesView message, bool held, Instant now, Actions& actions);
+  void on_initiation(const Endpoint& from, BytesView message, Instant now, Actions& actions);
   void answer(Peer& peer, ReceivedInitiation& received, const Endpoint& from, Instant now, Actions& actions);
   void on_response(const Endpoint& from, BytesView message, Instant now, Actions& actions);
   void on_cookie_reply(BytesView message, Instant now, Actions& actions);
-  void hold_stranger(const crypto::X25519Public& key, const Endpoint& from, BytesView message, Instant now,
+  void hold_stranger(ReceivedInitiation& received, const Endpoint& from, BytesView message, Instant now,
                      Actions& actions);
   [[nodiscard]] bool loaded(Instant now);
   void send_initiation(Peer& peer, Instant now, Actions& actions);

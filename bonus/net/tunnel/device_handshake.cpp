@@ -30,7 +30,7 @@ void Device::on_handshake_datagram(const Endpoint& from, BytesView datagram, Ins
   }
   if (!admit(from, datagram, now, actions)) return;
   if (*type == MessageType::kInitiation) {
-    on_initiation(from, datagram, false, now, actions);
+    on_initiation(from, datagram, now, actions);
   } else {
     on_response(from, datagram, now, actions);
   }
@@ -61,7 +61,7 @@ bool Device::admit(const Endpoint& from, BytesView message, Instant now, Actions
   return false;
 }
 
-void Device::on_initiation(const Endpoint& from, BytesView message, bool held, Instant now, Actions& actions) {
+void Device::on_initiation(const Endpoint& from, BytesView message, Instant now, Actions& actions) {
   (void)loaded(now);  // refills the budget
   if (budget_ < 1) {
     ++counters_.dropped_rate;
@@ -76,11 +76,7 @@ void Device::on_initiation(const Endpoint& from, BytesView message, bool held, I
   }
   const auto known = by_key_.find(received->peer);
   if (known == by_key_.end()) {
-    if (options_.discover && !held) {
-      hold_stranger(received->peer, from, message, now, actions);
-    } else {
-      ++counters_.dropped_unknown_key;
-    }
+    hold_stranger(*received, from, message, now, actions);
     return;
   }
   Peer& peer = *known->second;
@@ -129,19 +125,28 @@ void Device::answer(Peer& peer, ReceivedInitiation& received, const Endpoint& fr
   schedule(peer, now);
 }
 
-void Device::hold_stranger(const crypto::X25519Public& key, const Endpoint& from, BytesView message, Instant now,
+void Device::hold_stranger(ReceivedInitiation& received, const Endpoint& from, BytesView message, Instant now,
                            Actions& actions) {
-  const auto known = strangers_.find(key);
-  if (known == strangers_.end() && strangers_.size() >= options_.max_unknown_initiators) {
+  const auto known = strangers_.find(received.peer);
+  if (!options_.discover || (known == strangers_.end() && strangers_.size() >= options_.max_unknown_initiators)) {
     ++counters_.dropped_unknown_key;
+    return;
+  }
+  // One more key agreement tells whether the sender has the key that it names, so that nobody sends us looking for
+  // records, or takes the waiting place of another, in a name that is not its own.
+  budget_ -= 1;
+  ++counters_.key_agreements;
+  const auto remote = make_remote(identity_, received.peer, {});
+  if (!remote || !open_timestamp(received, *remote)) {
+    ++counters_.dropped_authentication;
     return;
   }
   Stranger stranger{.message = {}, .from = from, .until = now + options_.unknown_hold};
   std::ranges::copy(message, stranger.message.begin());
   const bool fresh = known == strangers_.end();
-  strangers_[key] = stranger;
+  strangers_[received.peer] = stranger;
   if (!purge_at_) purge_at_ = stranger.until;
-  if (fresh) actions.events.emplace_back(UnknownInitiator{key, from});
+  if (fresh) actions.events.emplace_back(UnknownInitiator{received.peer, from});
 }
 
 void Device::on_response(const Endpoint& from, BytesView message, Instant now, Actions& actions) {

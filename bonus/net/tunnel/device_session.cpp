@@ -122,7 +122,7 @@ std::optional<Route> Device::peer_route(PeerRef ref, Instant now) const {
 std::optional<Route> Device::send_session(const Ipv6& destination, BytesView packet, Instant now, Actions& actions) {
   Peer* peer = get(routes_.find(destination));
   if (peer == nullptr) {
-    if (options_.discover) {
+    if (options_.discover && is_overlay(destination)) {
       hold_unknown(destination, packet, now, actions);
     } else {
       ++counters_.dropped_no_route;
