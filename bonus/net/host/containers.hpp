@@ -11,9 +11,9 @@
 namespace bonus::net::host {
 
 struct ContainerLink {
-  Ipv6 address;                  ///< container_address() of the node's root key and the container's id.
-  std::optional<Ipv6> address4;  ///< For exits: its IPv4 /32, in mapped form.
-  std::uint32_t mtu = 1280;      ///< The overlay device's.
+  Ipv6 address{};                  ///< container_address() of the node's root key and the container's id.
+  std::optional<Ipv6> address4{};  ///< For exits: its IPv4 /32, in mapped form.
+  std::uint32_t mtu = 1280;        ///< The overlay device's.
 };
 
 /// Name of our end of its veth: "bc" and 13 base-32 digits of the address.

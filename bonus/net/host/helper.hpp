@@ -31,23 +31,25 @@ struct AllowRule {
   std::string host = "*";  ///< Exactly as asked for, "*.suffix", or "*".
   std::uint16_t port = 0;  ///< 0: any.
   bool udp = false;        ///< TCP otherwise.
+  /// Rules with "*" lead to global addresses only, unless this is set: the name is chosen by whoever asks.
+  bool private_addresses = false;
 };
 
 /// Runs in a child of the helper, outside, single-threaded, for at most the request's timeout: may block.
 using HelperCall = std::function<Result<Bytes>(Bytes request)>;
 
 struct HelperOptions {
-  std::vector<AllowRule> allow;
-  std::size_t concurrent = 64;              ///< Requests under way; more get kExhausted.
-  bool may_exit = false;                    ///< Keep CAP_NET_ADMIN for exit_up(). All else is dropped in any case.
-  std::map<std::string, HelperCall> calls;  ///< By name; for library code that opens its own sockets (port mapping).
+  std::vector<AllowRule> allow{};
+  std::size_t concurrent = 64;                ///< Requests under way; more get kExhausted.
+  bool may_exit = false;                      ///< Keep CAP_NET_ADMIN for exit_up(). All else is dropped in any case.
+  std::map<std::string, HelperCall> calls{};  ///< By name; for library code that opens its own sockets (port mapping).
 };
 
 /// The running helper. Start it while the process has one thread; it ends with this process, or with this object.
 class HelperProcess {
  public:
   [[nodiscard]] static Result<HelperProcess> start(const HelperOptions& options);
-  HelperProcess(HelperProcess&&) noexcept = default;
+  HelperProcess(HelperProcess&& other) noexcept;
   HelperProcess& operator=(HelperProcess&&) noexcept = delete;
   ~HelperProcess();
   [[nodiscard]] int pid() const { return pid_; }
@@ -81,7 +83,7 @@ class Helper {
 
   /// The machine's own addresses that are up, without loopback and fe80::/10; for local candidates.
   [[nodiscard]] runtime::Task<Result<std::vector<LinkAddress>>> addresses();
-  /// Addresses of a name as the machine resolves it.
+  /// Addresses of a name as the machine resolves it; some rule must match the name.
   [[nodiscard]] runtime::Task<Result<std::vector<Ipv6>>> resolve(std::string name, Duration timeout);
   /// A call registered in HelperOptions; request and reply at most 60 KiB. kNotFound.
   [[nodiscard]] runtime::Task<Result<Bytes>> call(std::string name, Bytes request, Duration timeout);

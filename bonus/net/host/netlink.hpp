@@ -17,16 +17,17 @@ namespace bonus::net::host {
 
 struct Link {
   int index = 0;
-  std::string name;
-  std::string kind;  ///< "veth", "tun", ...; empty for lo and hardware.
+  std::string name{};
+  std::string kind{};  ///< "veth", "tun", ...; empty for lo and hardware.
   std::uint32_t mtu = 0;
   bool up = false;
-  std::vector<std::uint8_t> mac;  ///< 6 bytes on Ethernet links.
+  int peer_index = 0;               ///< Of a veth: the other end's index in its own namespace.
+  std::vector<std::uint8_t> mac{};  ///< 6 bytes on Ethernet links.
 };
 
 struct LinkAddress {
   int index = 0;
-  Ipv6 address;            ///< IPv4 in mapped form.
+  Ipv6 address{};          ///< IPv4 in mapped form.
   std::uint8_t bits = 0;   ///< As Prefix counts them: 96 more for IPv4.
   std::uint8_t scope = 0;  ///< RT_SCOPE_*: 0 global, 253 link, 254 host.
 };
@@ -34,11 +35,11 @@ struct LinkAddress {
 /// Both families; IPv4 in mapped form, as Prefix says.
 struct Route {
   Prefix destination{.address = {}, .bits = 0};
-  bool ipv4 = false;           ///< Family of a default route (0.0.0.0/0 has no address to tell it by).
-  std::string device;          ///< Empty: none (blackhole) or found from `via`.
-  std::optional<Ipv6> via;     ///< Gateway; link-local ones need `device`.
-  bool onlink = false;         ///< The gateway is on the device although no route says so.
-  std::optional<Ipv6> source;  ///< Preferred source address.
+  bool ipv4 = false;             ///< Family of a default route (0.0.0.0/0 has no address to tell it by).
+  std::string device{};          ///< Empty: none (blackhole) or found from `via`.
+  std::optional<Ipv6> via{};     ///< Gateway; link-local ones need `device`.
+  bool onlink = false;           ///< The gateway is on the device although no route says so.
+  std::optional<Ipv6> source{};  ///< Preferred source address.
   std::uint32_t metric = 0;
   std::uint32_t table = 254;  ///< RT_TABLE_MAIN.
   std::uint32_t mtu = 0;      ///< Route MTU; 0: the device's.
@@ -47,14 +48,14 @@ struct Route {
 
 /// ip-rule(8): packets from `from` look into `table`.
 struct Rule {
-  Prefix from;
+  Prefix from{};
   std::uint32_t table = 0;
   std::uint32_t priority = 0;
 };
 
 struct Veth {
-  std::string name;         ///< Stays in this namespace.
-  std::string peer;         ///< Made inside `peer_namespace`.
+  std::string name{};       ///< Stays in this namespace.
+  std::string peer{};       ///< Made inside `peer_namespace`.
   int peer_namespace = -1;  ///< Descriptor; -1: this one.
   std::uint32_t mtu = 0;    ///< 0: the kernel's 1500. Both ends.
 };

@@ -3,14 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "bonus/net/api/address.hpp"
-
-struct nft_ctx;
+#include "bonus/net/host/nft.hpp"
 
 namespace bonus::net::host {
 
@@ -20,46 +18,47 @@ enum class Protocol : std::uint8_t { kTcp, kUdp };
 struct OpenPort {
   Protocol protocol = Protocol::kTcp;
   std::uint16_t first = 0, last = 0;  ///< A range; one port when equal.
-  std::vector<Prefix> sources;
+  std::vector<Prefix> sources{};
   friend bool operator==(const OpenPort&, const OpenPort&) = default;
 };
 
 struct ContainerPolicy {
-  std::string device;  ///< Our end of its veth (containers.hpp).
-  Ipv6 address;
-  std::optional<Ipv6> address4;
-  std::vector<OpenPort> open;  ///< Inbound; lease ports.
-  bool overlay = true;         ///< May open connections to overlay addresses.
-  bool internet = false;       ///< May send to the Internet, through an exit.
+  std::string device{};  ///< Our end of its veth (containers.hpp).
+  Ipv6 address{};
+  std::optional<Ipv6> address4{};
+  std::vector<OpenPort> open{};  ///< Inbound; lease ports.
+  bool overlay = true;           ///< May open connections to overlay addresses.
+  bool internet = false;         ///< May send to the Internet, through an exit.
+  std::vector<Prefix> reach{};   ///< Further destinations: subnets announced by others.
   friend bool operator==(const ContainerPolicy&, const ContainerPolicy&) = default;
 };
 
 /// This node is an exit: forwards between the overlay device and `device` for `clients`.
 struct ExitPolicy {
-  std::string device;
-  Ipv6 address4, address6;      ///< What forwarded traffic is translated to; zero: that family is not offered.
-  std::vector<Prefix> clients;  ///< Inner sources that may use it.
-  std::vector<Prefix> allow_private;
+  std::string device{};
+  Ipv6 address4{}, address6{};    ///< What forwarded traffic is translated to; zero: that family is not offered.
+  std::vector<Prefix> clients{};  ///< Inner sources that may use it.
+  std::vector<Prefix> allow_private{};
   friend bool operator==(const ExitPolicy&, const ExitPolicy&) = default;
 };
 
 /// A network behind this node (subnet router): forwarded between the overlay and `device`.
 struct SubnetPolicy {
-  std::string device;
-  Prefix subnet;
-  std::vector<Prefix> peers;  ///< Who may open connections into it: nodes, remote subnets. It may open to the same.
+  std::string device{};
+  Prefix subnet{};
+  std::vector<Prefix> peers{};  ///< Who may open connections into it: nodes, remote subnets. It may open to the same.
   friend bool operator==(const SubnetPolicy&, const SubnetPolicy&) = default;
 };
 
 struct PolicyState {
   std::string overlay_device = "bonus0";
-  std::vector<Ipv6> node_addresses;      ///< Our own; no container may use them as its source.
-  std::vector<OpenPort> services;        ///< Of the node, for the overlay.
-  std::vector<OpenPort> for_containers;  ///< Of the node, for its containers: DNS.
-  std::vector<ContainerPolicy> containers;
-  std::vector<ExitPolicy> exits;
-  std::vector<SubnetPolicy> subnets;
-  std::vector<Prefix> transit;  ///< Edge clients of this gateway: forwarded overlay to overlay.
+  std::vector<Ipv6> node_addresses{};      ///< Our own; no container may use them as its source.
+  std::vector<OpenPort> services{};        ///< Of the node, for the overlay.
+  std::vector<OpenPort> for_containers{};  ///< Of the node, for its containers: DNS.
+  std::vector<ContainerPolicy> containers{};
+  std::vector<ExitPolicy> exits{};
+  std::vector<SubnetPolicy> subnets{};
+  std::vector<Prefix> transit{};  ///< Edge clients of this gateway: forwarded overlay to overlay.
   friend bool operator==(const PolicyState&, const PolicyState&) = default;
 };
 
@@ -79,23 +78,17 @@ struct PolicyCounters {
 class Policy {
  public:
   [[nodiscard]] static Result<Policy> open();
-  Policy(Policy&&) noexcept;
-  Policy& operator=(Policy&&) noexcept;
-  ~Policy();  ///< The rules stay.
 
-  /// All or nothing: on error the former rules are still in force. Established connections go on, unless what allowed
-  /// them is gone. Cheap when nothing changed.
+  /// All or nothing: on error the former rules are still in force. Connections go on, unless the port they came in
+  /// through is closed now. Cheap when nothing changed. The rules stay when this object goes.
   [[nodiscard]] Result<> apply(const PolicyState& state);
   [[nodiscard]] Result<PolicyCounters> counters();
 
  private:
-  struct Free {
-    void operator()(nft_ctx* context) const;
-  };
-  explicit Policy(nft_ctx* context);
-  std::unique_ptr<nft_ctx, Free> context_;
-  std::string applied_;
-  bool counters_made_ = false;
+  explicit Policy(Nft nft) : nft_(std::move(nft)) {}
+  Nft nft_;
+  std::string applied_{};
+  PolicyCounters before_;  ///< Of the tables that this one replaced.
 };
 
 }  // namespace bonus::net::host
