@@ -38,7 +38,8 @@ struct DeviceOptions {
 
   /// Handshakes by an underlay prefix (/24, /56), before any key agreement.
   double handshakes_per_prefix = 200, handshake_burst_per_prefix = 400;
-  /// Key agreements for initiations, all sources together. Below half a burst the device counts as under load.
+  /// Key agreements for initiations, all sources together. When messages come faster for half a burst, the device is
+  /// under load: who has no cookie gets one and nothing else.
   double initiations_per_second = 4000, initiation_burst = 1000;
 
   std::uint64_t rekey_after_messages = kRekeyAfterMessages, reject_after_messages = kRejectAfterMessages;
@@ -268,6 +269,7 @@ class Device {
   CookieJar cookies_;
   PrefixLimiter unproven_, proven_;  // without and with a valid mac2
   double budget_;                    // key agreements that may be made now
+  double demand_ = 0;                // handshake messages not yet worked off at the rate of the budget
   Instant budget_at_, loaded_until_;
   std::map<Ipv6, Held> held_;
   std::map<crypto::X25519Public, Stranger> strangers_;

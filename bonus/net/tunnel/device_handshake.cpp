@@ -37,15 +37,19 @@ void Device::on_handshake_datagram(const Endpoint& from, BytesView datagram, Ins
 }
 
 bool Device::loaded(Instant now) {
-  const double passed = std::chrono::duration<double>(now - budget_at_).count();
-  budget_ = std::min(options_.initiation_burst, budget_ + passed * options_.initiations_per_second);
-  budget_at_ = now;
+  const double passed = std::max(std::chrono::duration<double>(now - budget_at_).count(), 0.0);
+  const double refill = passed * options_.initiations_per_second;
+  budget_ = std::min(options_.initiation_burst, budget_ + refill);
+  demand_ = std::max(0.0, demand_ - refill);
+  budget_at_ = std::max(budget_at_, now);  // threads of the shell read their clocks apart
   // Stays so for a second: a flood comes in waves, and cookies given out are to be of use.
-  if (budget_ < options_.initiation_burst / 2) loaded_until_ = now + std::chrono::seconds(1);
+  if (demand_ > options_.initiation_burst / 2) loaded_until_ = now + std::chrono::seconds(1);
   return under_load_ || now < loaded_until_;
 }
 
 bool Device::admit(const Endpoint& from, BytesView message, Instant now, Actions& actions) {
+  // What is asked of us counts, not what we did of it: under a steady flood the load does not seem to end.
+  demand_ = std::min(demand_ + 1, options_.initiation_burst);
   const bool busy = loaded(now);
   if (!cookies_.check_mac2(message, from, now)) {
     if (!busy && unproven_.allow(from.udp.address, now)) return true;
