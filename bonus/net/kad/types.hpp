@@ -43,6 +43,9 @@ class Checker {
   [[nodiscard]] virtual bool certificate(const Ed25519PublicKey& root, const TunnelCertificate& certificate,
                                          UnixSeconds now) const = 0;
   [[nodiscard]] virtual Result<SignedValue> value(BytesView encoded) const = 0;
+  /// position_of(). A simulation of attackers who ground their keys states the outcome instead of grinding.
+  [[nodiscard]] virtual Position position(const Ed25519PublicKey& root, std::uint64_t epoch, const Hash32& beacon,
+                                          Ring ring, std::uint64_t ring_id) const;
 };
 /// open_record(), Ed25519 and open_value(). Thread-safe, lives for the whole program.
 [[nodiscard]] const Checker& record_checker();
@@ -57,7 +60,7 @@ struct Limits {
   std::size_t contacts = 1024;                            ///< Known at once, all tables together.
   double new_flows_per_second = 20, new_flow_burst = 40;  ///< Endpoints we begin to talk to.
   std::size_t live_flows = 200;                           ///< Endpoints we talked to within `flow_memory`.
-  double requests_per_second = 50, request_burst = 200;   ///< Answered, for all strangers of one prefix.
+  double requests_per_second = 200, request_burst = 400;  ///< Answered, for all strangers together.
 };
 /// For a devnet or a LAN, where all nodes share one prefix: everything else stays.
 [[nodiscard]] Limits without_prefix_caps(Limits limits);

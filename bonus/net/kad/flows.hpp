@@ -1,0 +1,58 @@
+// What keeps a home router standing: new UDP flows per second and flows alive at once are capped (design/net.md).
+#pragma once
+
+#include <vector>
+
+#include "bonus/net/kad/types.hpp"
+
+namespace bonus::net::kad {
+
+class Flows {
+ public:
+  explicit Flows(const Settings& settings) : settings_(settings) {}
+  /// Whether we may send a request there now; then it counts. Maintenance leaves half of the burst to lookups.
+  [[nodiscard]] bool allow(const UdpEndpoint& to, Instant now, bool maintenance);
+  /// The earliest time at which a new flow could be allowed.
+  [[nodiscard]] Instant next_token(Instant now) const;
+  /// Whether we sent to this address lately (where private ones are allowed: to this endpoint): a packet from there
+  /// proves nothing about being reachable.
+  [[nodiscard]] bool knows(const UdpEndpoint& endpoint, Instant now) const;
+  [[nodiscard]] std::size_t live(Instant now) const;
+  [[nodiscard]] std::size_t memory_bytes() const { return flows_.capacity() * sizeof(Flow); }
+
+ private:
+  struct Flow {
+    std::uint32_t endpoint = 0, address = 0;  // hashes: a collision costs or saves one flow
+    std::uint32_t at = 0;                     // milliseconds since the first
+  };
+  [[nodiscard]] std::uint32_t stamp(Instant now) const;
+  [[nodiscard]] bool alive(const Flow& flow, std::uint32_t now) const;
+  void refill(Instant now);
+  const Settings& settings_;
+  std::vector<Flow> flows_;
+  double tokens_ = -1;
+  Instant start_{}, filled_{};
+};
+
+/// A token bucket for what strangers may cause.
+class Bucket {
+ public:
+  Bucket(double rate, double burst) : rate_(rate), burst_(burst), tokens_(burst) {}
+  [[nodiscard]] bool take(Instant now) {
+    if (started_) {
+      tokens_ = std::min(burst_, tokens_ + rate_ * std::chrono::duration<double>(now - at_).count());
+    }
+    started_ = true;
+    at_ = now;
+    if (tokens_ < 1) return false;
+    tokens_ -= 1;
+    return true;
+  }
+
+ private:
+  double rate_, burst_, tokens_;
+  Instant at_{};
+  bool started_ = false;
+};
+
+}  // namespace bonus::net::kad

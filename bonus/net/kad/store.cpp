@@ -1,0 +1,96 @@
+#include "bonus/net/kad/store.hpp"
+
+#include "bonus/crypto/hash.hpp"
+#include "bonus/net/kad/bytes_io.hpp"
+
+namespace bonus::net::kad {
+
+namespace {
+constexpr Duration kTokenPeriod = std::chrono::minutes(5);
+
+Position prefix_of(const Hash32& key) { return Reader(key).u64(); }
+}  // namespace
+
+const Held* Store::find(const Hash32& key, std::uint32_t now) const {
+  const auto it = std::ranges::lower_bound(held_, key, {}, &Held::key);
+  return it != held_.end() && it->key == key && it->until > now ? &*it : nullptr;
+}
+
+Result<> Store::put(Held held, Position self, std::uint32_t now) {
+  auto it = std::ranges::lower_bound(held_, held.key, {}, &Held::key);
+  if (it != held_.end() && it->key == held.key && it->until > now) {
+    if (it->kind != held.kind || it->sequence > held.sequence ||
+        (it->sequence == held.sequence && it->data != held.data))
+      return fail(ErrorCode::kConflict, "DHT store: a newer one is held");
+    *it = std::move(held);
+    return {};
+  }
+  if (it != held_.end() && it->key == held.key) {
+    *it = std::move(held);
+    return {};
+  }
+  if (held_.size() >= limit_) {
+    expire(now);
+    if (held_.size() >= limit_) {
+      const auto far = std::ranges::max_element(held_, {}, [&](const Held& h) { return prefix_of(h.key) ^ self; });
+      if (far == held_.end() || (prefix_of(far->key) ^ self) <= (prefix_of(held.key) ^ self))
+        return fail(ErrorCode::kExhausted, "DHT store: full of closer ones");
+      held_.erase(far);
+    }
+    it = std::ranges::lower_bound(held_, held.key, {}, &Held::key);
+  }
+  if (held_.size() == held_.capacity()) {
+    const auto at = it - held_.begin();
+    held_.reserve(held_.size() + std::max<std::size_t>(8, held_.size() / 8));
+    it = held_.begin() + at;
+  }
+  held.data.shrink_to_fit();
+  held_.insert(it, std::move(held));
+  return {};
+}
+
+void Store::expire(std::uint32_t now) {
+  std::erase_if(held_, [&](const Held& h) { return h.until <= now; });
+}
+
+std::size_t Store::data_bytes() const {
+  std::size_t out = held_.capacity() * sizeof(Held);
+  for (const auto& held : held_) out += held.data.capacity();
+  return out;
+}
+
+void Tokens::rotate(Instant now) {
+  if (started_ && now - rotated_ < kTokenPeriod) return;
+  // After a long silence the one before is too old as well.
+  if (started_ && now - rotated_ < 2 * kTokenPeriod)
+    previous_ = current_;
+  else
+    random_.fill(previous_);
+  random_.fill(current_);
+  rotated_ = now;
+  started_ = true;
+}
+
+std::uint64_t Tokens::compute(const std::array<std::uint8_t, 16>& secret, const crypto::X25519Public& key,
+                              const UdpEndpoint& endpoint) {
+  Writer in;
+  in.bytes(key);
+  in.bytes(endpoint.address);
+  in.u16(endpoint.port);
+  const auto digest = crypto::blake2s(in.out, secret);
+  const auto token = Reader(digest).u64();
+  return token == 0 ? 1 : token;  // 0 says "none"
+}
+
+std::uint64_t Tokens::make(const crypto::X25519Public& key, const UdpEndpoint& endpoint, Instant now) {
+  rotate(now);
+  return compute(current_, key, endpoint);
+}
+
+bool Tokens::valid(std::uint64_t token, const crypto::X25519Public& key, const UdpEndpoint& endpoint, Instant now) {
+  if (token == 0) return false;
+  rotate(now);
+  return token == compute(current_, key, endpoint) || token == compute(previous_, key, endpoint);
+}
+
+}  // namespace bonus::net::kad
