@@ -17,8 +17,7 @@ using std::chrono::seconds;
 constexpr std::size_t kGuesses = 1024, kPerTick = 4;
 constexpr auto kTick = milliseconds(20);
 constexpr auto kLimit = seconds(9), kAnswerLimit = seconds(2);
-constexpr auto kFirst = seconds(2);  // after the peer is met: plain punching comes first
-constexpr auto kAgain = seconds(900);
+constexpr auto kAgain = seconds(900), kRecheck = seconds(5);
 constexpr auto kGuessDelay = milliseconds(300);
 constexpr std::size_t kMaxSockets = 256;
 constexpr std::uint16_t kLowestPort = 1024;
@@ -35,12 +34,16 @@ std::optional<UdpEndpoint> PathManager::Impl::attested_twice(const Peer& peer, b
 }
 
 void PathManager::Impl::consider_spray(Peer& peer, Instant now, Actions& out) {
-  if (spray_ || options_.birthday_sockets == 0 || peer.nat != NatKind::kCone || peer.spray_after > now ||
-      peer.made + kFirst > now || !peer.paths.current() || !is_channel(peer.paths.current()->via) ||
+  peer.spray_at.reset();
+  if (options_.birthday_sockets == 0 || peer.paths.has_direct() || peer.nat != NatKind::kCone ||
       nat_kind() != NatKind::kSymmetric)
     return;
   const auto target = attested_twice(peer, true);
-  if (!target || !context_.may_probe(*target)) return;
+  if (spray_ || peer.spray_after > now || !peer.paths.current() || !is_channel(peer.paths.current()->via) || !target ||
+      !context_.may_probe(*target)) {
+    peer.spray_at = std::max(now + kRecheck, peer.spray_after);
+    return;
+  }
   peer.spray_after = now + kAgain;
   Spray spray;
   spray.peer = peer.key;
@@ -122,7 +125,7 @@ void PathManager::Impl::step_spray(Instant now, Actions& out) {
     probe.sequence = context_.self_sequence;
     out.sends.push_back({spray_->peer, path, DatagramKind::kPath, encode(probe)});
   }
-  spray_->next = spray_->sent < total ? now + kTick : spray_->until;
+  spray_->next = spray_->sent < total ? now + kTick : std::min(spray_->until, now + milliseconds(300));
 }
 
 void PathManager::Impl::end_spray(Instant now, Actions& out) {

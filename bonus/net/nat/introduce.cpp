@@ -13,6 +13,7 @@ constexpr std::size_t kThrough = 3;  // rendezvous asked at a time
 constexpr std::size_t kSeen = 256;
 constexpr int kOwnWordProbes = 5;  // to the addresses that the introduced peer itself claims, together
 constexpr std::size_t kMaxAttested = 4;
+constexpr auto kPunchFirst = std::chrono::seconds(2);  // before birthday probing
 
 }  // namespace
 
@@ -109,6 +110,8 @@ void PathManager::Impl::on_introduce(const Key& from, const PathEndpoint& path, 
     send_rendezvous(from, path, m.origin, m.nonce, true, out);
   }
   peer->nat = m.nat;
+  if (m.nat == NatKind::kCone && nat_kind() == NatKind::kSymmetric && !peer->spray_at && !peer->paths.has_direct())
+    peer->spray_at = now + kPunchFirst;
   const bool own_relay =
       std::ranges::any_of(known_relays_, [&](const NodeRecord& relay) { return relay.tunnel.key == from; });
   if (own_relay && m.attested.valid() && (peer->attested.size() < kMaxAttested || peer->attested.contains(from)))

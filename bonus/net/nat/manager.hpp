@@ -36,7 +36,8 @@ class PathManager::Impl {
     /// Where relays of our own choice reach the peer.
     std::map<Key, UdpEndpoint> attested;
     Instant spray_after;
-    std::optional<Instant> due;  // its place in due_
+    std::optional<Instant> spray_at;  // when birthday probing is considered, after plain punching had its chance
+    std::optional<Instant> due;       // its place in due_
   };
 
   // path_manager.cpp

@@ -71,7 +71,7 @@ void PathManager::Impl::remove(const Key& key, Actions& out) {
 
 void PathManager::Impl::schedule(Peer& peer) {
   std::optional<Instant> next = peer.paths.next_timer();
-  for (const auto& at : {peer.cycle_at, peer.channel_at, peer.introduce_at})
+  for (const auto& at : {peer.cycle_at, peer.channel_at, peer.introduce_at, peer.spray_at})
     if (at) next = next ? std::min(*next, *at) : *at;
   if (next == peer.due) return;
   if (peer.due) due_.erase({*peer.due, peer.key});
@@ -204,7 +204,8 @@ void PathManager::Impl::begin_cycle(Peer& peer, Instant now, Actions& out) {
   peer.introduce_at = now;
   peer.relay_turn = 0;
   const bool published = peer.record && std::ranges::any_of(peer.record->endpoints, [&](const RecordEndpoint& e) {
-                           return e.kind != RecordEndpoint::Kind::kRelay && context_.may_probe(e.address);
+                           return e.kind != RecordEndpoint::Kind::kRelay && context_.may_probe(e.address) &&
+                                  !context_.observer.same_lan(e.address.address);
                          });
   peer.channel_at = now + (published && !context_.relays.udp_blocked() ? kRelayHeadStart : Duration(0));
 }
@@ -220,6 +221,7 @@ void PathManager::Impl::open_channel(Peer& peer, Instant now, Actions& out) {
 
 void PathManager::Impl::step(Peer& peer, Instant now, Actions& out) {
   peer.paths.on_timer(now, out);
+  if (peer.spray_at && *peer.spray_at <= now) consider_spray(peer, now, out);
   const bool searching = peer.wanted && !peer.paths.has_direct();
   if (!searching) {
     if (peer.paths.has_direct()) peer.cycle = 0;
@@ -242,7 +244,6 @@ void PathManager::Impl::step(Peer& peer, Instant now, Actions& out) {
     if (!peer.paths.current()) open_channel(peer, now, out);
   }
   if (peer.introduce_at && *peer.introduce_at <= now) ask_introduction(peer, now, out);
-  consider_spray(peer, now, out);
 }
 
 bool PathManager::Impl::learn(Peer& peer, BytesView encoded, Actions& out) {
@@ -332,7 +333,10 @@ void PathManager::Impl::on_confirm(const Key& from, const PathEndpoint& path, co
   if (peer == nullptr || !peer->paths.on_confirm(path, m, now, out).matched) return;
   saw_us(from, path, m.observed, now, out);
   if (is_channel(path.via)) context_.relays.touch(path.via, now);
-  if (is_extra_socket(path.via) && spray_ && spray_->peer == from) end_spray(now, out);
+  if (is_extra_socket(path.via) && spray_ && spray_->peer == from) {
+    spray_->sent = spray_->sockets.size();  // met: no more probes; the path is proven once more before the rest closes
+    spray_->next = now + milliseconds(300);
+  }
 }
 
 void PathManager::Impl::on_traffic(const Key& key, bool received, Instant now, Actions& out) {

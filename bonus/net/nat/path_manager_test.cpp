@@ -74,6 +74,8 @@ TEST(Paths, AllPairsOfNatKinds) {
         met.push_back(ms(std::max(first(*pair.a, *pair.b, since, false), first(*pair.b, *pair.a, since, false))));
         const bool is_direct =
             pair.kind(*pair.a, *pair.b) == PathKind::kDirect && pair.kind(*pair.b, *pair.a) == PathKind::kDirect;
+        if (met.back() > 700)
+          fmt::print("slow: {} x {}, seed {}: {:.0f} ms\n", name(kRouters[i]), name(kRouters[j]), seed, met.back());
         if (is_direct)
           direct.push_back(ms(std::max(first(*pair.a, *pair.b, since, true), first(*pair.b, *pair.a, since, true))));
         if (!hard(kRouters[i], kRouters[j])) {

@@ -86,7 +86,10 @@ Bytes encode(const Ack& m) {
 }
 
 Bytes encode(const Confirm& m) {
-  return begin(PathMessage::kConfirm, flag(m.roamed, kFlagRoamed)).u64(m.challenge).endpoint(m.observed).take();
+  return begin(PathMessage::kConfirm, flag(m.roamed, kFlagRoamed) | flag(m.need_record, kFlagNeed))
+      .u64(m.challenge)
+      .endpoint(m.observed)
+      .take();
 }
 
 Bytes encode(const Rendezvous& m) {
@@ -143,6 +146,7 @@ Result<AnyPathMessage> decode_path(BytesView payload) {
     case PathMessage::kConfirm: {
       Confirm m;
       m.roamed = (flags & kFlagRoamed) != 0;
+      m.need_record = (flags & kFlagNeed) != 0;
       m.challenge = r.u64();
       m.observed = r.endpoint();
       out = m;

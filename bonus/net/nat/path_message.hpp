@@ -44,6 +44,7 @@ struct Ack {
 };
 struct Confirm {
   bool roamed = false;
+  bool need_record = false;  ///< As in Ack: the prober does not know the responder's record.
   std::uint64_t challenge = 0;
   UdpEndpoint observed;
 };

@@ -195,6 +195,7 @@ void PathSet::send_confirm(const Candidate& c, const Ack& m, Actions& out) {
   confirm.challenge = m.challenge;
   confirm.observed = c.path.udp;
   confirm.roamed = roamed_until_ > c.last_ok;
+  confirm.need_record = !record_known_;
   out.sends.push_back({peer_, c.path, DatagramKind::kPath, encode(confirm)});
 }
 
@@ -229,7 +230,6 @@ PathSet::Answer PathSet::on_ack(const PathEndpoint& path, const Ack& m, Instant 
   const Outstanding answered = *probe;
   c->probes.erase(probe);
   c->history = c->history << 1;
-  const bool first = !c->proven;
   sample(*c, now - answered.at, now);
   if (answered.mtu != 0) {
     if (m.size == answered.size) mtu_answer(*c, answered.mtu, now);
@@ -239,7 +239,6 @@ PathSet::Answer PathSet::on_ack(const PathEndpoint& path, const Ack& m, Instant 
   } else {
     known_to_peer_ = true;
   }
-  (void)first;
   send_confirm(*c, m, out);
   choose(now, out);
   return {true};
@@ -260,6 +259,8 @@ PathSet::Answer PathSet::on_confirm(const PathEndpoint& path, const Confirm& m, 
   c->challenge = 0;
   const bool fresh = !c->proven;
   sample(*c, now - c->challenge_at, now);
+  known_to_peer_ = !m.need_record || context_.self_record.empty();
+  if (!known_to_peer_) c->next = now;
   if (current_ && *current_ != path && context_.kind(*current_) == PathKind::kDirect &&
       context_.kind(path) == PathKind::kDirect) {
     Candidate* old = find(*current_);

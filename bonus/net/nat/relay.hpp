@@ -93,7 +93,8 @@ class RelayServer {
   struct Side {
     crypto::X25519Public client, peer;
     Ed25519PublicKey root, peer_root;
-    std::uint64_t peer_token = 0;
+    std::uint64_t peer_token = 0, nonce = 0;
+    UnixSeconds expires = 0;
     Instant until;
     std::uint64_t bytes = 0, packets = 0;
   };

@@ -14,7 +14,7 @@ using std::chrono::seconds;
 constexpr std::size_t kMaxRelays = 32, kMaxChannels = 512, kMaxOpening = 64;
 constexpr std::array<Duration, 4> kRegisterRetries = {milliseconds(400), milliseconds(800), milliseconds(800),
                                                       milliseconds(1000)};
-constexpr auto kOpenRetry = milliseconds(600);
+constexpr auto kOpenRetry = milliseconds(400);
 constexpr int kOpenTries = 5;
 constexpr auto kKeepRetry = milliseconds(700);
 constexpr auto kUdpRetry = seconds(60);  // while on TLS
@@ -197,8 +197,9 @@ void RelayClient::on_offer(const crypto::X25519Public& from, Relay& relay, const
     return;
   }
   relay.used = now;
-  out.sends.push_back(
-      {from, relay.path, DatagramKind::kRelay, encode(Accept{peer, m.nonce, false, root_.sign(permission)})});
+  Bytes accept = encode(Accept{peer, m.nonce, false, root_.sign(permission)});
+  out.sends.push_back({from, relay.path, DatagramKind::kRelay, accept});
+  if (relay.accepting.size() < kMaxOpening) relay.accepting[peer] = {std::move(accept), 1, now + kOpenRetry};
   events.push_back({Event::Kind::kOffered, from, peer, {}, {}, m.record});
 }
 
@@ -207,6 +208,7 @@ void RelayClient::on_opened(const crypto::X25519Public& from, Relay& relay, cons
   const UnixSeconds unix_s = wall_.unix_s();
   if (m.expires <= unix_s || m.token == 0) return;
   relay.opening.erase(m.peer);
+  relay.accepting.erase(m.peer);
   relay.used = now;
   const Instant until = now + seconds(std::min<UnixSeconds>(m.expires - unix_s, kPermission));
   for (auto& [via, channel] : channels_) {
@@ -276,6 +278,7 @@ void RelayClient::failed(const crypto::X25519Public& key, Relay& relay, Instant 
   events.push_back({Event::Kind::kDown, key, {}, {}, {}, {}});
   for (const auto& [peer, opening] : relay.opening) events.push_back({Event::Kind::kRefused, key, peer, {}, {}, {}});
   relay.opening.clear();
+  relay.accepting.clear();
   drop_channels(key, events);
 }
 
@@ -315,6 +318,18 @@ void RelayClient::step(const crypto::X25519Public& key, Relay& relay, Instant no
     relay.udp_retry = now + kUdpRetry;
     relay.id = random_.next_u64();
     send_register(key, relay, {relay.address, 0}, 0, out);
+  }
+  for (auto it = relay.accepting.begin(); it != relay.accepting.end();) {
+    Accepting& accepting = it->second;
+    if (accepting.next <= now && ++accepting.tries > kOpenTries) {
+      it = relay.accepting.erase(it);
+      continue;
+    }
+    if (accepting.next <= now) {
+      accepting.next = now + kOpenRetry;
+      out.sends.push_back({key, relay.path, DatagramKind::kRelay, accepting.message});
+    }
+    ++it;
   }
   for (auto it = relay.opening.begin(); it != relay.opening.end();) {
     if (it->second.next > now) {
@@ -372,6 +387,7 @@ std::optional<Instant> RelayClient::next_timer() const {
     if (relay.state != State::kReady) continue;
     if (is_link(relay.path.via)) at(relay.udp_retry);
     for (const auto& [peer, opening] : relay.opening) at(opening.next);
+    for (const auto& [peer, accepting] : relay.accepting) at(accepting.next);
   }
   for (const auto& [via, channel] : channels_) {
     at(std::min(channel.until, channel.used + kChannelIdle));

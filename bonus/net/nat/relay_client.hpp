@@ -76,6 +76,11 @@ class RelayClient {
     int tries = 0;
     Instant next;
   };
+  struct Accepting {
+    Bytes message;
+    int tries = 0;
+    Instant next;
+  };
   struct Relay {
     UdpEndpoint address;
     Ed25519PublicKey root;
@@ -89,6 +94,7 @@ class RelayClient {
     bool link_wanted = false;
     std::optional<std::uint32_t> link;
     std::map<crypto::X25519Public, Opening> opening;
+    std::map<crypto::X25519Public, Accepting> accepting;  // until the relay says that the channel is open
   };
   struct Channel {
     crypto::X25519Public relay, peer;

@@ -164,7 +164,15 @@ void RelayServer::on_accept(const crypto::X25519Public& from, Client& client, co
                             Actions& out) {
   const auto offer = offers_.find({m.peer, from});
   const auto peer = clients_.find(m.peer);
-  if (offer == offers_.end() || offer->second.nonce != m.nonce || peer == clients_.end()) {
+  if (peer == clients_.end() || offer == offers_.end() || offer->second.nonce != m.nonce) {
+    // Said again because our answer was lost?
+    for (const std::uint64_t token : client.channels) {
+      const Side& side = sides_.find(token)->second;
+      if (side.peer != m.peer || side.nonce != m.nonce) continue;
+      out.sends.push_back(
+          {from, client.path, DatagramKind::kRelay, encode(Opened{m.peer, m.nonce, token, side.expires})});
+      return;
+    }
     ++stats_.refused;
     return;
   }
@@ -188,10 +196,10 @@ void RelayServer::on_accept(const crypto::X25519Public& from, Client& client, co
       }
       const Instant until = now + seconds(expires - wall_.unix_s());
       Side& a = sides_[mine];
-      a.client = from, a.peer = m.peer, a.peer_token = theirs, a.until = until;
+      a.client = from, a.peer = m.peer, a.peer_token = theirs, a.until = until, a.nonce = m.nonce, a.expires = expires;
       a.root = client.record.root, a.peer_root = peer->second.record.root;
       Side& b = sides_[theirs];
-      b.client = m.peer, b.peer = from, b.peer_token = mine, b.until = until;
+      b.client = m.peer, b.peer = from, b.peer_token = mine, b.until = until, b.nonce = m.nonce, b.expires = expires;
       b.root = a.peer_root, b.peer_root = a.root;
       out.sends.push_back({from, client.path, DatagramKind::kRelay, encode(Opened{m.peer, m.nonce, mine, expires})});
       out.sends.push_back(

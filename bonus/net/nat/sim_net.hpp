@@ -138,6 +138,7 @@ class Host {
   std::vector<std::uint32_t> received_marks;
   std::vector<Bytes> learned;
   std::size_t sent_packets = 0, sent_bytes = 0;
+  inline static std::function<void(Host& host, const Actions& out)> trace;  ///< For looking into a failing seed.
 
  private:
   friend class Internet;
@@ -371,6 +372,7 @@ inline bool Host::send_data(const Host& peer, std::uint32_t mark, std::size_t si
 }
 
 inline void Host::perform(Actions& out) {
+  if (trace) trace(*this, out);
   for (const std::uint32_t via : out.open_sockets) sockets[via] = static_cast<std::uint16_t>(20000 + (via & 0x3fff));
   if (out.endpoints_changed) sign();
   for (const auto& send : out.sends) {
