@@ -36,6 +36,12 @@ int run(const std::string& path) {
   options.file = config->log.file;
   bonus::log::configure(options);
 
+  // One thread until the node has left for its own namespace: no other may be left behind in the machine's.
+  auto identity = bonus::node::load_identity(config->node, bonus::runtime::system_disk(), true);
+  if (!identity) return report(identity.error());
+  auto underlay = bonus::node::Underlay::prepare(*config, *identity);
+  if (!underlay) return report(underlay.error());
+
   // Handlers, not a blocked mask: programs that the node starts would inherit the mask.
   boost::asio::io_context signals;
   boost::asio::signal_set stop(signals, SIGTERM, SIGINT);
@@ -47,7 +53,7 @@ int run(const std::string& path) {
     halted = std::move(error);
     signals.stop();
   };
-  auto node = bonus::node::Node::start(*config, on_halt);
+  auto node = bonus::node::Node::start(*config, *std::move(identity), *std::move(underlay), on_halt);
   if (!node) return report(node.error());
   signals.run();
   bonus::log::info("node", "stopping");

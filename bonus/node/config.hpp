@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "bonus/base/bytes.hpp"
 #include "bonus/base/log.hpp"
 #include "bonus/base/uint256.hpp"
+#include "bonus/net/api/address.hpp"
 
 namespace bonus::node {
 
@@ -51,6 +53,15 @@ struct Config {
     ListenAddress listen;
     std::string advertise;  ///< "host:port" for others; empty: the listen address.
     std::vector<ConfigPeer> peers;
+    std::string name_space;  ///< Name or path; empty: where bonusd is started.
+    std::uint64_t mtu = 1420;
+    bool allow_private = false, reachable = false, map_ports = true, relay = false, exit = false;
+    ListenAddress tls_listen, dns_listen;
+    std::vector<net::Prefix> exit_private, subnets;
+    std::optional<NodeId> use_exit;
+    std::vector<std::pair<NodeId, net::Prefix>> accept;
+    std::string subnet_device, country, isp;
+    std::vector<net::UdpEndpoint> dns_upstreams;
   } net;
   struct Rpc {
     ListenAddress listen;

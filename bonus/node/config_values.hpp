@@ -24,6 +24,13 @@ namespace bonus::node::config_internal {
 [[nodiscard]] Result<> set_tier(std::uint8_t& out, const Value& value);
 [[nodiscard]] Result<> set_region(std::string& out, const Value& value);
 [[nodiscard]] Result<> set_runtimes(std::uint8_t& out, const Value& value);
+[[nodiscard]] Result<> set_prefixes(std::vector<net::Prefix>& out, const Value& value);
+[[nodiscard]] Result<> set_endpoints(std::vector<net::UdpEndpoint>& out, const Value& value);
+[[nodiscard]] Result<> set_node_id(std::optional<NodeId>& out, const Value& value);
+/// "<node id>=<prefix>".
+[[nodiscard]] Result<> set_accept(std::vector<std::pair<NodeId, net::Prefix>>& out, const Value& value);
+/// At most 32 bytes.
+[[nodiscard]] Result<> set_short(std::string& out, const Value& value);
 [[nodiscard]] Result<> set_level(log::Level& out, const Value& value);
 
 }  // namespace bonus::node::config_internal

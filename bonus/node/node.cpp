@@ -111,7 +111,7 @@ std::string Node::Impl::advertised() const {
   for (const auto& bookkeeper : genesis.bookkeepers)
     if (bookkeeper.key == identity.node_key.public_key()) return bookkeeper.endpoint;
   ListenAddress own = config.net.listen;
-  own.port = transport->port();
+  own.port = network->overlay().port();
   return own.to_string();
 }
 
@@ -140,10 +140,13 @@ Result<> Node::Impl::open_stores() {
 }
 
 Result<> Node::Impl::open_network() {
-  net::tls::TransportOptions options;
-  options.listen = config.net.listen.to_string();
-  auto made = net::tls::make_transport(io.executor(), identity.node_key, options);
-  if (!made) return fail(std::move(made).error().wrap("net.listen"));
+  const NetworkParts parts{io.executor(), pool, clock, runtime::system_random(), disk, metrics};
+  TRY_ASSIGN(network, Network::open(parts, config, identity, std::move(underlay)));
+  net::rpc::TransportOptions options;
+  options.listen = net::to_string(net::UdpEndpoint{network->address(), net::rpc::kNodePort});
+  options.identify = [this](const net::Ipv6& source) { return network->overlay().identify(source); };
+  auto made = net::rpc::make_transport(io.executor(), identity.id, options);
+  if (!made) return fail(std::move(made).error());
   transport = *std::move(made);
   gossip = std::make_unique<TxGossip>(*transport, *mempool, metrics, senders.each());
   serve_blobs(*transport, *blobs, pool, metrics);
@@ -186,6 +189,7 @@ Result<> Node::Impl::open_worker() {
   options.log_file_bytes = config.vm.log_bytes;
   options.log_files = static_cast<unsigned>(config.vm.log_files);
   options.log_retention = std::chrono::seconds(config.vm.log_retention_s);
+  options.network = network.get();
   auto opened = compute::vm::ContainerService::open(io.executor(), pool, clock, *images, options);
   if (!opened) return fail(std::move(opened).error().wrap("the role \"worker\""));
   containers = *std::move(opened);
@@ -209,6 +213,7 @@ void Node::Impl::add_peers() {
   const auto add = [&](const Ed25519PublicKey& key, const std::string& endpoint) {
     const net::Peer peer{crypto::node_id(key), key, endpoint};
     if (peer.id == identity.id) return;
+    network->overlay().add_hint(key, endpoint);
     if (auto added = transport->set_peer(peer); !added)
       log::warn("node", "peer_not_added", {{"endpoint", endpoint}, {"error", added.error().message}});
   };
@@ -226,6 +231,7 @@ void Node::Impl::refresh_peers() {
     const auto found = known.find(entry.node_id);
     if (found != known.end() && found->second == entry.endpoint) continue;
     const net::Peer peer{entry.node_id, entry.node_key, entry.endpoint};
+    network->overlay().add_hint(entry.node_key, entry.endpoint);
     if (auto added = transport->set_peer(peer); !added)
       log::debug("node", "peer_not_added", {{"endpoint", entry.endpoint}, {"error", added.error().message}});
   }
@@ -266,10 +272,15 @@ Result<> Node::Impl::open(std::function<void(Error)> on_halt) {
   }
   lease_client = std::make_unique<LeaseClient>(*transport, lease_host.get());
   directory = std::make_unique<LeaseDirectory>(*views, *routes, *lease_client, clock);
-  publisher = std::make_unique<Publisher>(io.executor(), *routes, *directory, *views, metrics);
+  publisher = std::make_unique<Publisher>(
+      io.executor(), *routes, *directory, *views, metrics,
+      [this](const std::function<Result<>()>& work) { return network->machine().run(work); });
+  names = std::make_unique<NameSource>(*ledger, *views, *directory, pool);
+  network->start();
   add_peers();
-  if (auto done = transport->start(); !done) return fail(std::move(done).error().wrap("net.listen"));
+  if (auto done = transport->start(); !done) return fail(std::move(done).error());
   opened_network = true;
+  if (auto done = network->start_dns(*names); !done) return done;
   {
     const std::scoped_lock guard(mutex);
     urls.net = advertised();
@@ -317,6 +328,7 @@ void Node::Impl::stop() {
   boost::asio::co_spawn(io.executor(), std::move(closing), boost::asio::use_future).wait();
   if (opened_network) transport->stop();
   if (chain) chain->stop();
+  if (network) network->stop();
   io.stop();
   chain_io.stop();
   log::info("node", "stopped", {{"id", to_hex(identity.id.view()).substr(0, 8)}});
@@ -334,15 +346,16 @@ Endpoints Node::endpoints() const {
   return out;
 }
 
-Result<std::unique_ptr<Node>> Node::start(const Config& config, std::function<void(Error)> on_halt) {
+Result<std::unique_ptr<Node>> Node::start(const Config& config, Identity identity, Underlay underlay,
+                                          std::function<void(Error)> on_halt) {
   TRY_ASSIGN(auto genesis, load_genesis(config.node.genesis));
-  TRY_ASSIGN(auto identity, load_identity(config.node, runtime::system_disk(), true));
   log::info("node", "starting",
             {{"version", kVersion},
              {"id", to_hex(identity.id.view())},
              {"account", crypto::to_checksum(identity.account)},
              {"chain", genesis.chain_id}});
-  std::unique_ptr<Node> node(new Node(std::make_unique<Impl>(config, std::move(identity), std::move(genesis))));
+  std::unique_ptr<Node> node(
+      new Node(std::make_unique<Impl>(config, std::move(identity), std::move(genesis), std::move(underlay))));
   if (auto opened = node->impl_->open(std::move(on_halt)); !opened) return fail(std::move(opened).error());
   return node;
 }

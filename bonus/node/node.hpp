@@ -7,6 +7,7 @@
 #include "bonus/chain/api/types.hpp"
 #include "bonus/node/config.hpp"
 #include "bonus/node/local_api.hpp"
+#include "bonus/node/underlay.hpp"
 
 namespace bonus::node {
 
@@ -15,9 +16,10 @@ inline constexpr Duration kStopLimit = std::chrono::seconds(10);
 
 class Node {
  public:
-  /// Blocking. Errors name the configuration key or file to look at. `on_halt` is called (from another thread) when the
-  /// chain cannot go on.
-  [[nodiscard]] static Result<std::unique_ptr<Node>> start(const Config& config, std::function<void(Error)> on_halt);
+  /// Blocking. Errors name the configuration key or file to look at. `underlay` was prepared while the process had one
+  /// thread. `on_halt` is called (from another thread) when the chain cannot go on.
+  [[nodiscard]] static Result<std::unique_ptr<Node>> start(const Config& config, Identity identity, Underlay underlay,
+                                                           std::function<void(Error)> on_halt);
   /// Stops.
   ~Node();
   Node(const Node&) = delete;

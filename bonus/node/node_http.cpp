@@ -34,6 +34,7 @@ Result<> Node::Impl::serve(const ListenAddress& where, std::string name, http::H
   options.port = where.port;
   options.max_connections = max_connections;
   options.name = std::move(name);
+  options.descriptor = network->machine().take(where.key);
   auto server = http::Server::listen(io.executor(), std::move(options), std::move(handler));
   if (!server)
     return fail(server.error().code, fmt::format("{}; change {} in the configuration (port 0: any free one)",

@@ -17,10 +17,12 @@
 #include "bonus/compute/oci/registry.hpp"
 #include "bonus/compute/vm/container_service.hpp"
 #include "bonus/net/gateway/proxy.hpp"
-#include "bonus/net/tls/grpc_transport.hpp"
+#include "bonus/net/rpc/grpc_transport.hpp"
 #include "bonus/node/blob_service.hpp"
 #include "bonus/node/chain_shell.hpp"
 #include "bonus/node/identity.hpp"
+#include "bonus/node/name_source.hpp"
+#include "bonus/node/network.hpp"
 #include "bonus/node/node.hpp"
 #include "bonus/node/tx_gossip.hpp"
 #include "bonus/node/worker.hpp"
@@ -59,8 +61,13 @@ class Loop {
 };
 
 struct Node::Impl {
-  Impl(const Config& c, Identity i, chain::Genesis g)
-      : config(c), identity(std::move(i)), genesis(std::move(g)), io(static_cast<int>(c.node.threads)), chain_io(1) {}
+  Impl(const Config& c, Identity i, chain::Genesis g, Underlay u)
+      : config(c),
+        identity(std::move(i)),
+        genesis(std::move(g)),
+        underlay(std::move(u)),
+        io(static_cast<int>(c.node.threads)),
+        chain_io(1) {}
 
   // node.cpp
   Result<> open(std::function<void(Error)> on_halt);
@@ -94,6 +101,7 @@ struct Node::Impl {
   const Config config;
   const Identity identity;
   const chain::Genesis genesis;
+  Underlay underlay;  // moved into the network
   runtime::Clock& clock = runtime::system_clock();
   runtime::Disk& disk = runtime::system_disk();
   FolderLock lock;
@@ -106,7 +114,8 @@ struct Node::Impl {
   std::unique_ptr<chain::Mempool> mempool;
   std::unique_ptr<storage::BlobStore> blobs;
   std::unique_ptr<MarketViews> views;
-  std::unique_ptr<net::tls::GrpcTransport> transport;
+  std::unique_ptr<Network> network;
+  std::unique_ptr<net::rpc::GrpcTransport> transport;
   std::unique_ptr<TxGossip> gossip;
   std::unique_ptr<compute::BlobPeers> blob_peers;
   std::unique_ptr<compute::oci::OciImageSource> images;
@@ -116,6 +125,7 @@ struct Node::Impl {
   std::unique_ptr<RouteTable> routes;
   std::unique_ptr<LeaseDirectory> directory;
   std::unique_ptr<Publisher> publisher;
+  std::unique_ptr<NameSource> names;
   std::unique_ptr<ChainShell> chain;
   std::unique_ptr<Worker> worker;
   std::unique_ptr<chain::rpc::RpcService> rpc;

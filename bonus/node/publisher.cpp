@@ -22,8 +22,9 @@ constexpr Duration kPause = std::chrono::milliseconds(500);
 }  // namespace
 
 struct Publisher::Impl : std::enable_shared_from_this<Publisher::Impl> {
-  Impl(runtime::Executor e, RouteTable& r, LeaseDirectory& d, const MarketViews& v, Metrics& m)
+  Impl(runtime::Executor e, RouteTable& r, LeaseDirectory& d, const MarketViews& v, Metrics& m, InMachine i)
       : executor(std::move(e)),
+        in_machine(std::move(i)),
         routes(r),
         directory(d),
         views(v),
@@ -31,6 +32,7 @@ struct Publisher::Impl : std::enable_shared_from_this<Publisher::Impl> {
         unanswered(m.counter("bonus_node_published_failures_total", "Connections for which no replica answered")) {}
 
   runtime::Executor executor;
+  InMachine in_machine;
   RouteTable& routes;
   LeaseDirectory& directory;
   const MarketViews& views;
@@ -68,12 +70,16 @@ struct Publisher::Impl : std::enable_shared_from_this<Publisher::Impl> {
   Result<std::uint16_t> open(const Route& route, const PublishedPort& entry) {
     auto handler = [self = shared_from_this(), order = route.order, port = entry.port](
                        std::unique_ptr<ByteStream> stream) { return serve(self, order, port, std::move(stream)); };
-    auto listener = TcpListener::open(executor, kAddress, entry.listen, kMaxConnections, std::move(handler));
-    if (!listener) return fail(std::move(listener).error());
-    const std::uint16_t port = (*listener)->port();
+    std::shared_ptr<TcpListener> listener;
+    const auto listen = [&]() -> Result<> {
+      TRY_ASSIGN(listener, TcpListener::open(executor, kAddress, entry.listen, kMaxConnections, std::move(handler)));
+      return {};
+    };
+    TRY(in_machine ? in_machine(listen) : listen());
+    const std::uint16_t port = listener->port();
     const std::scoped_lock lock(mutex);
     if (stopped) return fail(ErrorCode::kCancelled, "the node is stopping");
-    listeners[{route.name, port}] = *std::move(listener);
+    listeners[{route.name, port}] = std::move(listener);
     return port;
   }
   bool is_open(const std::string& name, std::uint16_t port) {
@@ -110,8 +116,8 @@ struct Publisher::Impl : std::enable_shared_from_this<Publisher::Impl> {
 };
 
 Publisher::Publisher(runtime::Executor executor, RouteTable& routes, LeaseDirectory& directory,
-                     const MarketViews& views, Metrics& metrics)
-    : impl_(std::make_shared<Impl>(std::move(executor), routes, directory, views, metrics)) {}
+                     const MarketViews& views, Metrics& metrics, InMachine in_machine)
+    : impl_(std::make_shared<Impl>(std::move(executor), routes, directory, views, metrics, std::move(in_machine))) {}
 Publisher::~Publisher() {
   const std::scoped_lock lock(impl_->mutex);
   impl_->stopped = true;

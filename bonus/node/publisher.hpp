@@ -12,8 +12,10 @@ namespace bonus::node {
 /// Thread-safe. Owns the listeners of the routes in the table; the references must outlive it.
 class Publisher {
  public:
+  /// Runs work where ports of the machine are opened; empty: right here.
+  using InMachine = std::function<Result<>(const std::function<Result<>()>& work)>;
   Publisher(runtime::Executor executor, RouteTable& routes, LeaseDirectory& directory, const MarketViews& views,
-            Metrics& metrics);
+            Metrics& metrics, InMachine in_machine = {});
   /// Stops.
   ~Publisher();
   Publisher(const Publisher&) = delete;

@@ -1,7 +1,9 @@
 // How containers are joined to a network; implemented by the node over net/host.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "bonus/base/result.hpp"
 
@@ -12,8 +14,9 @@ class ContainerNetwork {
  public:
   virtual ~ContainerNetwork() = default;
   /// Joins the network namespace `namespace_fd` (which stays the caller's) of the container, before its program starts
-  /// or again for one that an earlier process left. Safe to repeat.
-  [[nodiscard]] virtual Result<> attach(const std::string& id, int namespace_fd) = 0;
+  /// or again for one that an earlier process left; `ports` (TCP) are opened to the overlay. Safe to repeat.
+  [[nodiscard]] virtual Result<> attach(const std::string& id, int namespace_fd,
+                                        const std::vector<std::uint16_t>& ports) = 0;
   /// Safe to repeat, and for ids that were never attached.
   virtual void detach(const std::string& id) = 0;
   /// The overlay address that the container has, whether attached or not; the same for ever.

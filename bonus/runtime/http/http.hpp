@@ -90,7 +90,8 @@ struct ServerOptions {
   std::size_t max_connections = 1024;
   std::size_t max_header_bytes = 32 << 10;
   Duration idle_timeout = std::chrono::seconds(75);
-  std::string name;  ///< For logs and metrics.
+  std::string name;     ///< For logs and metrics.
+  int descriptor = -1;  ///< A bound, listening socket to take over; `address` and `port` are for messages then.
 };
 
 /// Accepts connections on `executor` and runs the handler as one coroutine per request, keep-alive included. A handler

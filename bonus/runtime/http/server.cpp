@@ -273,10 +273,14 @@ Result<std::unique_ptr<Server>> Server::listen(Executor executor, ServerOptions 
   const tcp::endpoint endpoint(address, options.port);
   auto shared = std::make_shared<Shared>(std::move(executor), std::move(options), std::move(handler));
   auto& acceptor = shared->acceptor;
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(net::socket_base::max_listen_connections, error);
+  if (shared->options.descriptor >= 0) {
+    acceptor.assign(endpoint.protocol(), shared->options.descriptor, error);
+  } else {
+    acceptor.open(endpoint.protocol(), error);
+    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor.bind(endpoint, error);
+    if (!error) acceptor.listen(net::socket_base::max_listen_connections, error);
+  }
   if (error == net::error::address_in_use)
     return fail(ErrorCode::kExists, fmt::format("{}: another program uses this port", where));
   if (error == net::error::access_denied)

@@ -1,0 +1,220 @@
+#include "bonus/node/network.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/json.hpp>
+
+#include "bonus/base/log.hpp"
+#include "bonus/net/rpc/grpc_transport.hpp"
+
+namespace bonus::node {
+
+namespace host = net::host;
+namespace dns = net::dns;
+
+namespace {
+
+constexpr std::uint16_t kDnsPort = 53;
+constexpr Duration kUpstreamTimeout = std::chrono::seconds(3);
+
+/// Sockets to DNS servers of the Internet come from the helper outside.
+class HelperUpstream final : public dns::Upstream {
+ public:
+  HelperUpstream(runtime::Executor executor, host::Helper& helper) : executor_(std::move(executor)), helper_(helper) {}
+  void connect(const net::UdpEndpoint& server, bool stream, SocketDone done) override {
+    boost::asio::co_spawn(executor_, ask(helper_, server, stream, std::move(done)), boost::asio::detached);
+  }
+
+ private:
+  static runtime::Task<> ask(host::Helper& helper, net::UdpEndpoint server, bool stream, SocketDone done) {
+    const std::string address = net::to_string(server.address);
+    auto asking = stream ? helper.connect_tcp(host::Purpose::kDnsUpstream, address, server.port, kUpstreamTimeout)
+                         : helper.connect_udp(host::Purpose::kDnsUpstream, address, server.port, kUpstreamTimeout);
+    auto socket = co_await std::move(asking);
+    if (socket) {
+      done(socket->release());
+    } else {
+      done(fail(std::move(socket).error()));
+    }
+  }
+  runtime::Executor executor_;
+  host::Helper& helper_;
+};
+
+/// Ids are kept in the record as they are while they fit: "lease-42".
+Bytes record_id(const std::string& id) {
+  const std::string_view cut = std::string_view(id).substr(0, net::kMaxContainerId);
+  return {cut.begin(), cut.end()};
+}
+
+net::overlay::OverlayOptions overlay_options(const Config& config, const Machine& machine) {
+  net::overlay::OverlayOptions out;
+  out.data_dir = config.node.data_dir;
+  out.mtu = static_cast<std::uint32_t>(config.net.mtu);
+  out.allow_private = config.net.allow_private;
+  out.reachable = config.net.reachable;
+  if (const auto endpoint = net::parse_endpoint(config.net.advertise)) out.advertise.push_back(*endpoint);
+  if (const auto address = net::parse_ip(config.net.listen.host);
+      address && !address->is_zero() && config.net.listen.host != "0.0.0.0")
+    out.bound = *address;
+  out.map_ports = config.net.map_ports;
+  out.relays = config.net.relay;
+  out.exits = config.net.exit && machine.isolation() == host::Isolation::kPrivileged;
+  out.gateway = config.node.gateway;
+  out.region = config.worker.region;
+  out.country = config.net.country;
+  out.isp = config.net.isp;
+  out.tier = config.worker.tier;
+  out.subnets = config.net.subnets;
+  return out;
+}
+
+}  // namespace
+
+Network::Network(NetworkParts parts, const Config& config, const Identity& identity, Underlay underlay)
+    : parts_(std::move(parts)),
+      config_(config),
+      identity_(identity),
+      machine_(std::move(underlay.machine)),
+      dns_upstreams_(std::move(underlay.dns_upstreams)),
+      helper_(std::make_unique<host::Helper>(*std::move(underlay.helper))),
+      upstream_(std::make_unique<HelperUpstream>(parts_.executor, *helper_)) {}
+
+Network::~Network() { stop(); }
+
+Result<std::unique_ptr<Network>> Network::open(NetworkParts parts, const Config& config, const Identity& identity,
+                                               Underlay underlay) {
+  auto tun = std::move(*underlay.tun);
+  auto udp = std::move(underlay.udp);
+  std::unique_ptr<Network> out(new Network(std::move(parts), config, identity, std::move(underlay)));
+  const net::overlay::OverlayParts overlay_parts{out->parts_.executor, out->parts_.pool, out->parts_.clock,
+                                                 out->parts_.random,   out->parts_.disk, out->parts_.metrics,
+                                                 out->helper_.get()};
+  TRY_ASSIGN(out->overlay_,
+             net::overlay::Overlay::open(overlay_parts, identity.node_key, overlay_options(config, out->machine_),
+                                         std::move(tun), std::move(udp)));
+  TRY(out->configure());
+  return out;
+}
+
+Result<> Network::configure() {
+  TRY_ASSIGN(auto netlink, host::Netlink::open());
+  TRY(host::configure_overlay_device(netlink, "bonus0", address(), static_cast<std::uint32_t>(config_.net.mtu)));
+  const std::scoped_lock guard(mutex_);
+  auto policy = host::Policy::open();
+  if (!policy) return fail(std::move(policy).error().wrap("the node's packet policy"));
+  policy_.emplace(*std::move(policy));
+  state_.node_addresses = {address()};
+  state_.services = {{host::Protocol::kTcp, net::rpc::kNodePort, net::rpc::kNodePort, {}}};
+  state_.for_containers = {{host::Protocol::kUdp, kDnsPort, kDnsPort, {}},
+                           {host::Protocol::kTcp, kDnsPort, kDnsPort, {}}};
+  return apply_policy();
+}
+
+void Network::start() { overlay_->start(); }
+
+Result<> Network::start_dns(dns::NameSource& names) {
+  dns::ServerConfig server;
+  server.core.own_address = address();
+  server.core.upstreams = dns_upstreams_;
+  server.core.access = [own = address()](const net::Ipv6& source) {
+    const bool local = source == own || !net::is_overlay(source);
+    return local ? dns::Access::kAll : dns::Access::kNames;
+  };
+  server.listen = {{address(), kDnsPort}};
+  auto started = dns::Server::start(parts_.executor, server, names, *upstream_, parts_.clock, parts_.random);
+  if (!started) return fail(std::move(started).error().wrap("the DNS server"));
+  dns_ = *std::move(started);
+  if (!config_.net.dns_listen.enabled()) return {};
+  const auto where = net::parse_endpoint(config_.net.dns_listen.to_string());
+  if (!where) return fail(ErrorCode::kInvalid, "net.dns_listen: " + where.error().message);
+  server.listen = {*where};
+  return machine_.run([&]() -> Result<> {
+    auto outside = dns::Server::start(parts_.executor, server, names, *upstream_, parts_.clock, parts_.random);
+    if (!outside) return fail(std::move(outside).error().wrap("net.dns_listen"));
+    machine_dns_ = *std::move(outside);
+    return {};
+  });
+}
+
+void Network::stop() {
+  if (machine_dns_) machine_dns_->stop();
+  if (dns_) dns_->stop();
+  if (overlay_) overlay_->stop();
+}
+
+Result<> Network::apply_policy() {
+  state_.containers.clear();
+  for (const auto& [id, policy] : containers_) state_.containers.push_back(policy);
+  return policy_->apply(state_);
+}
+
+void Network::publish_containers() {
+  std::vector<Bytes> ids;
+  for (const auto& [id, policy] : containers_) {
+    if (ids.size() == net::kMaxRecordContainers) {
+      log::warn("net", "too_many_containers_for_the_record", {{"limit", net::kMaxRecordContainers}});
+      break;
+    }
+    ids.push_back(record_id(id));
+  }
+  overlay_->set_containers(std::move(ids));
+}
+
+net::Ipv6 Network::container_ip(const std::string& id) const {
+  return net::container_address(identity_.node_key.public_key(), record_id(id));
+}
+
+Result<> Network::attach(const std::string& id, int namespace_fd, const std::vector<std::uint16_t>& ports) {
+  host::ContainerLink link;
+  link.address = container_ip(id);
+  link.mtu = static_cast<std::uint32_t>(config_.net.mtu);
+  host::ContainerPolicy policy;
+  policy.device = host::container_device(link.address);
+  policy.address = link.address;
+  for (const std::uint16_t port : ports) policy.open.push_back({host::Protocol::kTcp, port, port, {}});
+  const std::scoped_lock guard(mutex_);
+  TRY(host::attach_container(namespace_fd, link));
+  containers_[id] = std::move(policy);
+  TRY(apply_policy());
+  publish_containers();
+  return {};
+}
+
+void Network::detach(const std::string& id) {
+  const std::scoped_lock guard(mutex_);
+  if (auto done = host::detach_container(container_ip(id)); !done)
+    log::warn("net", "container_link_not_removed", {{"container", id}, {"error", done.error().message}});
+  if (containers_.erase(id) == 0) return;
+  if (auto done = apply_policy(); !done) log::error("net", "policy_not_applied", {{"error", done.error().message}});
+  publish_containers();
+}
+
+std::string Network::address_of(const std::string& id) const { return net::to_string(container_ip(id)); }
+std::string Network::resolver() const { return host::resolver_file({address()}); }
+
+boost::json::object Network::counters() {
+  boost::json::object out;
+  {
+    const std::scoped_lock guard(mutex_);
+    if (const auto counted = policy_->counters()) {
+      out["policy"] = {{"input_denied", counted->input_denied},
+                       {"forward_denied", counted->forward_denied},
+                       {"spoofed", counted->spoofed},
+                       {"container_to_node", counted->container_to_node},
+                       {"egress_denied", counted->egress_denied}};
+    }
+  }
+  if (dns_) {
+    const auto counted = dns_->counters();
+    out["dns"] = {{"queries", counted.queries},       {"local", counted.local},
+                  {"forwarded", counted.forwarded},   {"nxdomain", counted.nxdomain},
+                  {"servfail", counted.servfail},     {"refused", counted.refused},
+                  {"cache_hits", counted.cache_hits}, {"rebinding_blocked", counted.rebinding_blocked}};
+  }
+  return out;
+}
+
+}  // namespace bonus::node

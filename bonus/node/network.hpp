@@ -1,0 +1,81 @@
+// The node's network: its namespace, BonusNet in it, the policy, containers' links, and the DNS server.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "bonus/compute/api/container_network.hpp"
+#include "bonus/net/dns/server.hpp"
+#include "bonus/net/host/containers.hpp"
+#include "bonus/net/host/netlink.hpp"
+#include "bonus/net/host/policy.hpp"
+#include "bonus/net/overlay/overlay.hpp"
+#include "bonus/node/underlay.hpp"
+
+namespace bonus::node {
+
+struct NetworkParts {
+  runtime::Executor executor;
+  runtime::BlockingPool& pool;
+  runtime::Clock& clock;
+  runtime::Random& random;
+  runtime::Disk& disk;
+  Metrics& metrics;
+};
+
+/// Thread-safe, unless said otherwise.
+class Network final : public compute::ContainerNetwork {
+ public:
+  /// Blocking; in the namespace that Underlay::prepare() made.
+  [[nodiscard]] static Result<std::unique_ptr<Network>> open(NetworkParts parts, const Config& config,
+                                                             const Identity& identity, Underlay underlay);
+  ~Network() override;
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  void start();
+  /// Answers names from now on. Blocking; `names` must outlive stop().
+  [[nodiscard]] Result<> start_dns(net::dns::NameSource& names);
+  void stop();
+
+  [[nodiscard]] net::overlay::Overlay& overlay() { return *overlay_; }
+  [[nodiscard]] Machine& machine() { return machine_; }
+  [[nodiscard]] net::host::Helper& helper() { return *helper_; }
+  [[nodiscard]] const net::Ipv6& address() const { return overlay_->address(); }
+
+  // compute::ContainerNetwork
+  [[nodiscard]] Result<> attach(const std::string& id, int namespace_fd,
+                                const std::vector<std::uint16_t>& ports) override;
+  void detach(const std::string& id) override;
+  [[nodiscard]] std::string address_of(const std::string& id) const override;
+  [[nodiscard]] std::string resolver() const override;
+
+  /// Counters of the policy and the DNS server, for GET /v1/net/status.
+  [[nodiscard]] boost::json::object counters();
+
+ private:
+  Network(NetworkParts parts, const Config& config, const Identity& identity, Underlay underlay);
+  [[nodiscard]] Result<> configure();
+  [[nodiscard]] Result<> apply_policy();  // with the lock
+  void publish_containers();              // with the lock
+  [[nodiscard]] net::Ipv6 container_ip(const std::string& id) const;
+
+  const NetworkParts parts_;
+  const Config config_;
+  const Identity identity_;
+  Machine machine_;
+  std::vector<net::UdpEndpoint> dns_upstreams_;
+  std::unique_ptr<net::host::Helper> helper_;
+  std::unique_ptr<net::dns::Upstream> upstream_;
+  std::unique_ptr<net::overlay::Overlay> overlay_;
+  std::unique_ptr<net::dns::Server> dns_, machine_dns_;
+  std::mutex mutex_;
+  std::optional<net::host::Policy> policy_;  // guarded by mutex_, as all below
+  net::host::PolicyState state_;
+  std::map<std::string, net::host::ContainerPolicy> containers_;  // by id
+};
+
+}  // namespace bonus::node
