@@ -28,7 +28,7 @@ struct ForwardZone {
 };
 
 struct CoreConfig {
-  Ipv6 own_address;  ///< Overlay address of this node: the AAAA of ns.bonus.
+  Ipv6 own_address;  ///< Overlay address of this node: node.bonus, gateway.bonus and ns.bonus.
   /// Asked in order, failing over; at most 8. Empty: foreign names are answered with REFUSED.
   std::vector<UdpEndpoint> upstreams;
   std::vector<ForwardZone> zones;  ///< At most 32.

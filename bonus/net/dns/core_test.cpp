@@ -168,6 +168,14 @@ TEST_F(CoreTest, ExistenceIsTold) {
            {"out.bob.bonus", type::kAaaa, rcode::kServFail, 0},
            {"home.bob.bonus", type::kAaaa, rcode::kNoError, 0},  // names cannot lead into a home network
            {"Not_Allowed.bonus", type::kAaaa, rcode::kNxDomain, 0},
+           {"ali.bonus", type::kAaaa, rcode::kNoError, 2},  // an alias beside a text: addresses, no CNAME
+           {"ali.bonus", type::kTxt, rcode::kNoError, 1},
+           {"ali.bonus", type::kCname, rcode::kNoError, 0},
+           {"node.bonus", type::kAaaa, rcode::kNoError, 1},
+           {"gateway.bonus", type::kAaaa, rcode::kNoError, 1},
+           {"localhost.bonus", type::kAaaa, rcode::kNxDomain, 0},
+           {"order-9.bonus", type::kAaaa, rcode::kNoError, 1},
+           {"world.bob.bonus", type::kAaaa, rcode::kNoError, 1},
            {"lease-8.bonus", type::kAaaa, rcode::kNxDomain, 0},
            {"bonus", type::kAaaa, rcode::kNoError, 0},
            {"d.f.ip6.arpa", type::kSoa, rcode::kNoError, 1},
@@ -183,6 +191,24 @@ TEST_F(CoreTest, ExistenceIsTold) {
     if (c.code != rcode::kServFail) EXPECT_TRUE(c.answers > 0 || !message.authority.empty()) << c.text;
   }
   EXPECT_TRUE(take<OpenExchange>().empty()) << "nothing of this goes outside";
+}
+
+TEST_F(CoreTest, AliasesBesideTextsAreFlattened) {
+  start(config());
+  const Message message = local("ali.bonus", type::kAaaa);
+  ASSERT_EQ(message.answers.size(), 2u);
+  for (const Record& record : message.answers) {
+    EXPECT_EQ(record.owner, name("ali.bonus"));
+    EXPECT_EQ(record.type, type::kAaaa);
+    EXPECT_EQ(record.ttl, 7u) << "the entry's own";
+  }
+}
+
+TEST_F(CoreTest, WhatCannotBeRegisteredIsNotLookedUp) {
+  start(config());
+  source_.names["ab"] = source_.names["42"] = source_.names["xn--a"] = source_.names["alice"];
+  for (const char* text : {"ab.bonus", "42.bonus", "xn--a.bonus", "order-8.bonus"})
+    EXPECT_EQ(local(text, type::kAaaa).header.rcode, rcode::kNxDomain) << text;
 }
 
 TEST_F(CoreTest, NodeNamesNeedNobody) {
@@ -253,19 +279,19 @@ TEST_F(CoreTest, BoundsHold) {
   small.max_pending = 3;
   small.max_pending_per_source = 2;
   start(small);
-  for (const char* label : {"a.bonus", "b.bonus"}) ask(label, type::kAaaa);
+  for (const char* label : {"aaa.bonus", "bbb.bonus"}) ask(label, type::kAaaa);
   EXPECT_TRUE(take<Reply>().empty());
-  ask("c.bonus", type::kAaaa);
+  ask("ccc.bonus", type::kAaaa);
   EXPECT_EQ(reply().header.rcode, rcode::kServFail) << "the source's own bound";
   client_.address = ip("127.0.0.2");
-  ask("c.bonus", type::kAaaa);
+  ask("ccc.bonus", type::kAaaa);
   EXPECT_TRUE(take<Reply>().empty());
-  ask("d.bonus", type::kAaaa);
+  ask("ddd.bonus", type::kAaaa);
   EXPECT_EQ(reply().header.rcode, rcode::kServFail) << "everybody's";
   EXPECT_EQ(core_->counters().overloaded, 2u);
   settle();
   EXPECT_EQ(take<Reply>().size(), 3u);
-  ask("d.bonus", type::kAaaa);
+  ask("ddd.bonus", type::kAaaa);
   settle();
   EXPECT_EQ(take<Reply>().size(), 1u);
 }
@@ -274,12 +300,12 @@ TEST_F(CoreTest, TheCacheForgetsTheOldest) {
   CoreConfig small = config();
   small.cache_bytes = 16 << 10;
   start(small);
-  for (int i = 0; i < 200; ++i) local("n" + std::to_string(i) + ".bonus", type::kAaaa);
+  for (int i = 0; i < 200; ++i) local("name" + std::to_string(i) + ".bonus", type::kAaaa);
   EXPECT_GT(core_->counters().cache_evictions, 300u);
   const int before = lookups_;
-  local("n199.bonus", type::kAaaa);
+  local("name199.bonus", type::kAaaa);
   EXPECT_EQ(lookups_, before);
-  local("n0.bonus", type::kAaaa);
+  local("name0.bonus", type::kAaaa);
   EXPECT_EQ(lookups_, before + 2);
 }
 

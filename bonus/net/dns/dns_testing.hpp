@@ -66,11 +66,16 @@ inline void fill(MemorySource& source) {
   NameEntry big{.sub = "big", .addresses = {}, .texts = {}, .services = {}, .alias = {}};
   for (int i = 0; i < 12; ++i) big.texts.push_back(std::string(200, static_cast<char>('a' + i)));
   bob.entries.push_back(big);
+  bob.entries.push_back({.sub = "world", .addresses = {ip("2001:db8::1")}, .texts = {}, .services = {}, .alias = {}});
+  NameZone ali;
+  ali.entries.push_back(
+      {.sub = "", .addresses = {}, .texts = {"t"}, .services = {}, .alias = "www.alice.bonus", .ttl_s = 7});
+  source.names["ali"] = ali;
   source.names["bob"] = bob;
   NameZone lease;
   lease.entries.push_back({.sub = "", .addresses = {ip("fd00::7")}, .texts = {}, .services = {}, .alias = {}});
   source.leases[7] = lease;
-  source.leases_by_name["shop"] = lease;
+  source.leases_by_name["shop"] = source.leases_by_name["order-9"] = lease;
   source.leases_by_name["alice"] = lease;  // must never be seen: the registered name wins
   source.reverses[ip("fd00::a11c:e")] = {"liar.bonus", "bob.bonus", "alice.bonus"};
   source.reverses[ip("fd00::bad")] = {"alice.bonus"};

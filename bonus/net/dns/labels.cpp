@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::string_view kBase32 = "abcdefghijklmnopqrstuvwxyz234567";  // RFC 4648, section 6
 constexpr std::string_view kIp6Arpa = ".ip6.arpa";
-constexpr std::array<std::string_view, 4> kReserved{"ns", "localhost", "bonus", "invalid"};
 
 char lower_char(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
@@ -62,12 +61,10 @@ std::optional<std::uint64_t> parse_lease_label(std::string_view label) {
   return id;
 }
 
-bool is_registrable(std::string_view label) {
+bool is_host_label(std::string_view label) {
   if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
-  for (const char c : label)
-    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) return false;
-  if (parse_node_label(label) || parse_lease_label(label)) return false;
-  return std::ranges::find(kReserved, label) == kReserved.end();
+  return std::ranges::all_of(label,
+                             [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 std::string reverse_name(const Ipv6& address) {

@@ -21,10 +21,9 @@ inline constexpr std::size_t kNodeLabelChars = 52;
 /// "lease-<id>": the decimal id without leading zeros.
 [[nodiscard]] std::optional<std::uint64_t> parse_lease_label(std::string_view label);
 
-/// What may be registered as NAME: 1 to 63 of a-z, 0-9 and '-', no '-' at either end, and nothing that means something
-/// else already: not the form of a node label, not "lease-<id>", not one of the reserved words ("ns", "localhost",
-/// "bonus", "invalid"). Lower case only. The Names contract refuses the same.
-[[nodiscard]] bool is_registrable(std::string_view label);
+/// 1 to 63 of a-z, 0-9 and '-', no '-' at either end: what a lease may be called, and a little more than what may be
+/// registered on chain (chain::names::check_name).
+[[nodiscard]] bool is_host_label(std::string_view label);
 
 /// "<32 nibbles>.ip6.arpa" (RFC 3596, section 2.5), or "d.c.b.a.in-addr.arpa" for a mapped IPv4.
 [[nodiscard]] std::string reverse_name(const Ipv6& address);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "bonus/chain/api/names.hpp"
 #include "bonus/net/dns/labels.hpp"
 
 namespace bonus::net::dns {
@@ -67,6 +68,13 @@ const NameEntry* find_wildcard(const NameZone& zone, std::string sub) {
   return nullptr;
 }
 
+/// Words of the contract's list that stand for nothing here.
+bool is_kept(std::string_view label) { return label == "bonus" || label == "invalid" || label == "localhost"; }
+bool is_self(std::string_view label) { return label == "ns" || label == "node" || label == "gateway"; }
+
+/// The overlay and the Internet, as the Names contract has it; nothing of a home network.
+bool is_servable(const Ipv6& address) { return is_overlay(address) || (address.bytes[0] & 0xe0) == 0x20; }
+
 bool valid_alias(const Name& target) { return target.ends_with(bonus_zone()) && !target.equals(bonus_zone()); }
 
 std::string join(const std::vector<std::string>& labels, std::size_t count) {
@@ -113,7 +121,9 @@ class Evaluation {
     return {view.fact, ttl > view.age_s ? ttl - view.age_s : 1};
   }
 
-  void add(const Name& owner, std::uint16_t record_type, std::uint32_t ttl, Bytes rdata) {
+  void add(const Name& name, std::uint16_t record_type, std::uint32_t ttl, Bytes rdata) {
+    const Name& owner = flatten_ ? *flatten_ : name;
+    if (flatten_) ttl = std::min(ttl, shortest_);
     out_.answers.push_back({owner, record_type, kClassIn, ttl, std::move(rdata)});
   }
   bool wants(std::uint16_t record_type) const { return question_.type == record_type; }
@@ -161,7 +171,8 @@ class Evaluation {
     if (const auto lease = parse_lease_label(label)) {
       key.kind = Lookup::Kind::kLeaseById;
       key.lease = *lease;
-    } else if (is_registrable(label)) {
+    } else if (is_host_label(label) && !is_kept(label)) {
+      key.kind = chain::names::check_name(label) ? Lookup::Kind::kRegistered : Lookup::Kind::kLeaseByName;
       key.label = label;
     } else {
       done = nothing(bonus_zone(), rcode::kNxDomain);
@@ -193,7 +204,7 @@ class Evaluation {
         return nothing(bonus_zone(), rcode::kNxDomain);
       const std::string& label = labels[labels.size() - 2];
       const std::string sub = join(labels, labels.size() - 2);
-      if (label == "ns") return single_address(owner, sub, own_address_, 3600);
+      if (is_self(label)) return single_address(owner, sub, own_address_, 3600);
       if (const auto node = parse_node_label(label))
         return single_address(owner, sub, overlay_address(*node), kNodeTtlS);
       bool done = false;
@@ -205,11 +216,18 @@ class Evaluation {
         entry = find_wildcard(found.fact->zone, sub);
         if (entry == nullptr) return nothing(bonus_zone(), rcode::kNxDomain);
       }
-      if (entry->alias.empty()) return entry_records(owner, *entry, found.ttl);
+      const std::uint32_t entry_ttl = entry->ttl_s != 0 ? std::min(found.ttl, entry->ttl_s) : found.ttl;
+      if (entry->alias.empty()) return entry_records(owner, *entry, entry_ttl);
+      if (!entry->texts.empty() || !entry->services.empty()) {
+        if (!wants(type::kAaaa)) return entry_records(owner, *entry, entry_ttl);
+        // The addresses under this very name: a CNAME must not stand beside other records.
+        if (!flatten_) flatten_ = owner;
+      }
       const auto target = Name::parse(entry->alias);
       if (!target || !valid_alias(*target)) return broken();
       if (wants(type::kAny)) return finish(owner, bonus_zone(), out_.answers.size());
-      add(owner, type::kCname, found.ttl, bytes_of(target->wire()));
+      if (!flatten_) add(owner, type::kCname, entry_ttl, bytes_of(target->wire()));
+      shortest_ = std::min(shortest_, entry_ttl);
       if (wants(type::kCname)) return true;
       owner = *target;
     }
@@ -221,7 +239,7 @@ class Evaluation {
     const std::size_t before = out_.answers.size();
     if (wants(type::kAaaa)) {
       for (const Ipv6& address : entry.addresses)
-        if (is_overlay(address)) add(owner, type::kAaaa, ttl, bytes_of(address));
+        if (is_servable(address)) add(owner, type::kAaaa, ttl, bytes_of(address));
     } else if (wants(type::kTxt)) {
       for (const std::string& text : entry.texts) add(owner, type::kTxt, ttl, text_rdata(text));
     } else if (wants(type::kSrv)) {
@@ -329,6 +347,8 @@ class Evaluation {
   const Ipv6& own_address_;
   const FactFinder& facts_;
   Question question_;
+  std::optional<Name> flatten_;  ///< The addresses found are to stand under this name.
+  std::uint32_t shortest_ = UINT32_MAX;
   LocalAnswer out_;
 };
 

@@ -49,7 +49,6 @@ Result<> take_section(const ldns_rr_list* list, std::vector<Record>& out) {
     Record record;
     record.owner = TRY(name_of(ldns_rr_owner(rr)));
     record.type = static_cast<std::uint16_t>(ldns_rr_get_type(rr));
-    if (record.type == type::kOpt || record.type == type::kTsig) continue;
     record.klass = static_cast<std::uint16_t>(ldns_rr_get_class(rr));
     record.ttl = ldns_rr_ttl(rr);
     if (record.ttl > 0x7fffffff) record.ttl = 0;  // RFC 2181, section 8
@@ -143,6 +142,43 @@ Result<Bytes> encode_once(const Message& message, bool additional, bool records)
   return out;
 }
 
+/// Past a name, compressed or not.
+Result<std::size_t> skip_name(BytesView wire, std::size_t at) {
+  while (at < wire.size() && wire[at] != 0) {
+    if ((wire[at] & 0xc0) == 0xc0) {
+      if (at + 2 > wire.size()) break;
+      return at + 2;
+    }
+    if (wire[at] > kMaxLabelBytes) return fail(ErrorCode::kInvalid, "a label of an unknown kind");
+    at += wire[at] + std::size_t{1};
+  }
+  if (at >= wire.size()) return fail(ErrorCode::kInvalid, "a name that is cut off");
+  return at + 1;
+}
+
+/// Walks over the records before ldns sees them. It keeps one OPT and one TSIG record and loses (leaks) the memory of
+/// others, so there must not be any: TSIG is not offered here, and a second OPT is an error (RFC 6891, section 6.1.1).
+Result<> survey(BytesView wire, const Preview& preview) {
+  std::size_t at = kHeaderBytes;
+  for (int i = 0; i < preview.questions; ++i) {
+    at = TRY(skip_name(wire, at)) + 4;
+    if (at > wire.size()) return fail(ErrorCode::kInvalid, "a question that is cut off");
+  }
+  const std::size_t before_additional = std::size_t{preview.answers} + preview.authority;
+  bool seen_opt = false;
+  for (std::size_t i = 0; i < before_additional + preview.additional; ++i) {
+    at = TRY(skip_name(wire, at));
+    if (at + 10 > wire.size()) return fail(ErrorCode::kInvalid, "a record that is cut off");
+    const std::uint16_t record_type = get_u16(wire, at);
+    if (record_type == type::kTsig) return fail(ErrorCode::kInvalid, "a TSIG record");
+    if (record_type == type::kOpt && (i < before_additional || std::exchange(seen_opt, true)))
+      return fail(ErrorCode::kInvalid, "an OPT record out of place");
+    at += 10 + std::size_t{get_u16(wire, at + 8)};
+    if (at > wire.size()) return fail(ErrorCode::kInvalid, "a record that is cut off");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Preview> preview_message(BytesView wire) {
@@ -169,6 +205,7 @@ Result<Message> parse_message(BytesView wire) {
   TRY_ASSIGN(const Preview preview, preview_message(wire));
   const std::size_t total = std::size_t{preview.questions} + preview.answers + preview.authority + preview.additional;
   if (total > kMaxRecords) return fail(ErrorCode::kInvalid, fmt::format("a DNS message with {} records", total));
+  if (auto fits = survey(wire, preview); !fits) return fail(std::move(fits).error());
   ldns_pkt* raw = nullptr;
   const ldns_status status = ldns_wire2pkt(&raw, wire.data(), wire.size());
   const Packet packet(raw);
@@ -186,10 +223,6 @@ Result<Message> parse_message(BytesView wire) {
   if (auto done = take_section(ldns_pkt_authority(packet.get()), out.authority); !done) return fail(done.error());
   if (auto done = take_section(ldns_pkt_additional(packet.get()), out.additional); !done) return fail(done.error());
   if (ldns_pkt_edns(packet.get())) {
-    // ldns keeps the values of the last OPT record and takes each out of the count.
-    const std::size_t kept = ldns_rr_list_rr_count(ldns_pkt_additional(packet.get()));
-    const std::size_t signature = ldns_pkt_tsig(packet.get()) != nullptr ? 1 : 0;
-    if (preview.additional > kept + signature + 1) return fail(ErrorCode::kInvalid, "two OPT records");
     out.edns = Edns{.udp_size = ldns_pkt_edns_udp_size(packet.get()),
                     .version = ldns_pkt_edns_version(packet.get()),
                     .dnssec_ok = ldns_pkt_edns_do(packet.get()),

@@ -56,7 +56,7 @@ struct Header {
 struct Message {
   Header header;
   std::vector<Question> questions;
-  std::vector<Record> answers, authority, additional;  ///< Without OPT and TSIG.
+  std::vector<Record> answers, authority, additional;  ///< Without OPT.
   std::optional<Edns> edns;
 };
 
@@ -67,7 +67,7 @@ struct Preview {
 };
 [[nodiscard]] Result<Preview> preview_message(BytesView wire);
 
-/// kInvalid: not a message, more than kMaxRecords, two OPT records.
+/// kInvalid: not a message, more than kMaxRecords, two OPT records, a TSIG record (signatures are not offered).
 [[nodiscard]] Result<Message> parse_message(BytesView wire);
 /// At most `limit` bytes: the additional section is left out if need be, then all records with TC set (RFC 2181,
 /// section 9). kInvalid for rdata that does not fit its type, kExhausted when not even the question fits.

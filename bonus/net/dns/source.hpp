@@ -21,11 +21,15 @@ struct ServiceRecord {  ///< RFC 2782.
 
 /// Records of one owner name of a zone.
 struct NameEntry {
-  std::string sub;              ///< Labels before NAME.bonus, lower case: "" is NAME.bonus itself, "web", "_http._tcp".
-  std::vector<Ipv6> addresses;  ///< AAAA. Only fd00::/8 is served: a name cannot point at somebody's home network.
+  std::string sub;  ///< Labels before NAME.bonus, lower case: "" is NAME.bonus itself, "web", "_http._tcp".
+  /// AAAA. Only fd00::/8 and 2000::/3 are served: a name cannot point at somebody's home network.
+  std::vector<Ipv6> addresses;
   std::vector<std::string> texts;       ///< TXT; more than 255 bytes are split into several character-strings.
   std::vector<ServiceRecord> services;  ///< SRV.
-  std::string alias;  ///< Another .bonus name; answered as CNAME and followed. Excludes the others (RFC 1034, 3.6.2).
+  /// Another .bonus name, whose addresses are the answer. Answered as CNAME where the entry has nothing else, and by
+  /// the addresses themselves where it has texts or services, beside which a CNAME must not stand (RFC 1034, 3.6.2).
+  std::string alias;
+  std::uint32_t ttl_s = 0;  ///< Of this entry, when it is shorter than the zone's; 0: the zone's.
   friend bool operator==(const NameEntry&, const NameEntry&) = default;
 };
 
@@ -44,11 +48,12 @@ class NameSource {
   using ZoneDone = std::function<void(Result<NameZone>)>;
   using NamesDone = std::function<void(Result<std::vector<std::string>>)>;
   virtual ~NameSource() = default;
-  /// A registered name: "alice" for alice.bonus and everything below it. Expired and unregistered: kNotFound.
+  /// A registered name: "alice" for alice.bonus and everything below it. Expired and unregistered: kNotFound. Asked
+  /// only for what chain::names::check_name() allows. chain_zone.hpp turns the contract's records into a zone.
   virtual void registered(const std::string& label, ZoneDone done) = 0;
   /// A lease by decimal id. Entry "" carries the container's address; "_http._tcp" etc. its ports, if wanted.
   virtual void lease_by_id(std::uint64_t id, ZoneDone done) = 0;
-  /// A lease by its own name: asked only when no such name is registered.
+  /// A lease by its own name ("web", "order-7", "7"): asked only when no such name is registered, or none can be.
   virtual void lease_by_name(const std::string& label, ZoneDone done) = 0;
   /// Names that may belong to an overlay address, full ("alice.bonus", "<node label>.bonus", "lease-7.bonus"), best
   /// first. Hints: the server answers the first of the leading eight that resolves back to the address.
