@@ -13,7 +13,7 @@
 namespace bonus::net::host {
 namespace {
 
-using testing::in_child;
+using testing::expect_in_child;
 using testing::ip;
 using testing::make_namespace;
 using namespace std::chrono_literals;
@@ -60,26 +60,25 @@ bool alive(int pid) {
 // The whole way: bonusd leaves for its own namespace, where nothing is reachable, and gets a socket from outside.
 TEST(Helper, HandsConnectedSocketsIntoTheNamespace) {
   SKIP_WITHOUT_NAMESPACES();
-  EXPECT_EQ(in_child([]() -> Result<> {
-              TRY_ASSIGN(const Fd machine, make_namespace());
-              CHILD_CHECK(::setns(machine.get(), CLONE_NEWNET) == 0);
-              const Listener server;
-              HelperOptions options;
-              options.allow = {{.purpose = Purpose::kImageMirror, .host = "127.0.0.1", .port = server.port}};
-              TRY_ASSIGN(auto process, HelperProcess::start(options));
-              TRY(enter_own_namespace());
-              Helper helper(std::move(process));
-              auto socket = wait_for(helper.connect_tcp(Purpose::kImageMirror, "127.0.0.1", server.port, 5s));
-              if (!socket) return fail(socket.error());
-              const Fd accepted(::accept(server.socket.get(), nullptr, nullptr));
-              CHILD_CHECK(::write(socket->get(), "hello", 5) == 5);
-              char text[8] = {};
-              CHILD_CHECK(::read(accepted.get(), text, 5) == 5 && std::string(text) == "hello");
-              CHILD_CHECK((::fcntl(socket->get(), F_GETFL) & O_NONBLOCK) != 0);
-              CHILD_CHECK((::fcntl(socket->get(), F_GETFD) & FD_CLOEXEC) != 0);
-              return {};
-            }),
-            "");
+  expect_in_child([]() -> Result<> {
+    TRY_ASSIGN(const Fd machine, make_namespace());
+    CHILD_CHECK(::setns(machine.get(), CLONE_NEWNET) == 0);
+    const Listener server;
+    HelperOptions options;
+    options.allow = {{.purpose = Purpose::kImageMirror, .host = "127.0.0.1", .port = server.port}};
+    TRY_ASSIGN(auto process, HelperProcess::start(options));
+    TRY(enter_own_namespace());
+    Helper helper(std::move(process));
+    auto socket = wait_for(helper.connect_tcp(Purpose::kImageMirror, "127.0.0.1", server.port, 5s));
+    if (!socket) return fail(socket.error());
+    const Fd accepted(::accept(server.socket.get(), nullptr, nullptr));
+    CHILD_CHECK(::write(socket->get(), "hello", 5) == 5);
+    char text[8] = {};
+    CHILD_CHECK(::read(accepted.get(), text, 5) == 5 && std::string(text) == "hello");
+    CHILD_CHECK((::fcntl(socket->get(), F_GETFL) & O_NONBLOCK) != 0);
+    CHILD_CHECK((::fcntl(socket->get(), F_GETFD) & FD_CLOEXEC) != 0);
+    return {};
+  });
 }
 
 TEST(Helper, RefusesWhatNoRuleAllows) {

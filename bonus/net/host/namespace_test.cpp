@@ -2,9 +2,6 @@
 #include "bonus/net/host/namespace.hpp"
 
 #include <grp.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -16,19 +13,11 @@
 namespace bonus::net::host {
 namespace {
 
-using testing::in_child;
+using testing::expect_in_child;
 using testing::ip;
 using testing::make_namespace;
+using testing::open_tun;
 namespace fs = std::filesystem;
-
-Fd open_tun(const char* name) {
-  Fd out(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-  ifreq request{};
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
-  std::strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-  if (out && ::ioctl(out.get(), TUNSETIFF, &request) != 0) out.reset();
-  return out;
-}
 
 std::string read_all(const std::string& path) {
   std::ifstream in(path);
@@ -65,101 +54,95 @@ Result<> overlay_works() {
 
 TEST(Namespace, OwnNamespaceHasALoopbackAndCarriesTheOverlay) {
   SKIP_WITHOUT_NAMESPACES();
-  EXPECT_EQ(in_child([]() -> Result<> {
-              const auto before = fs::read_symlink("/proc/self/ns/net");
-              TRY_ASSIGN(const auto isolation, enter_own_namespace());
-              CHILD_CHECK(isolation == Isolation::kPrivileged);
-              CHILD_CHECK(fs::read_symlink("/proc/self/ns/net") != before);
-              TRY_ASSIGN(auto netlink, Netlink::open());
-              TRY_ASSIGN(const auto links, netlink.links());
-              for (const auto& link : links) CHILD_CHECK(link.name != "eth0");
-              TRY_ASSIGN(const auto lo, netlink.link("lo"));
-              CHILD_CHECK(lo.up);
-              return overlay_works();
-            }),
-            "");
+  expect_in_child([]() -> Result<> {
+    const auto before = fs::read_symlink("/proc/self/ns/net");
+    TRY_ASSIGN(const auto isolation, enter_own_namespace());
+    CHILD_CHECK(isolation == Isolation::kPrivileged);
+    CHILD_CHECK(fs::read_symlink("/proc/self/ns/net") != before);
+    TRY_ASSIGN(auto netlink, Netlink::open());
+    TRY_ASSIGN(const auto links, netlink.links());
+    for (const auto& link : links) CHILD_CHECK(link.name != "eth0");
+    TRY_ASSIGN(const auto lo, netlink.link("lo"));
+    CHILD_CHECK(lo.up);
+    return overlay_works();
+  });
 }
 
 TEST(Namespace, SocketsOpenedBeforeStayInTheFormerNamespace) {
   SKIP_WITHOUT_NAMESPACES();
-  EXPECT_EQ(in_child([]() -> Result<> {
-              TRY_ASSIGN(const Fd machine, make_namespace());
-              CHILD_CHECK(::setns(machine.get(), CLONE_NEWNET) == 0);
-              TRY_ASSIGN(const Fd listener, testing::socket_in(machine, SOCK_STREAM, "127.0.0.1", 4711));
-              TRY(enter_own_namespace());
-              TRY_ASSIGN(const Fd own, current_namespace());
-              CHILD_CHECK(testing::tcp_reaches(machine, "", "127.0.0.1", 4711));
-              CHILD_CHECK(!testing::tcp_reaches(own, "", "127.0.0.1", 4711));
-              return {};
-            }),
-            "");
+  expect_in_child([]() -> Result<> {
+    TRY_ASSIGN(const Fd machine, make_namespace());
+    CHILD_CHECK(::setns(machine.get(), CLONE_NEWNET) == 0);
+    TRY_ASSIGN(const Fd listener, testing::socket_in(machine, SOCK_STREAM, "127.0.0.1", 4711));
+    TRY(enter_own_namespace());
+    TRY_ASSIGN(const Fd own, current_namespace());
+    CHILD_CHECK(testing::tcp_reaches(machine, "", "127.0.0.1", 4711));
+    CHILD_CHECK(!testing::tcp_reaches(own, "", "127.0.0.1", 4711));
+    return {};
+  });
 }
 
 TEST(Namespace, EntersAConfiguredOneByPath) {
   SKIP_WITHOUT_NAMESPACES();
-  EXPECT_EQ(in_child([]() -> Result<> {
-              TRY_ASSIGN(const Fd other, make_namespace());
-              const auto path = fmt::format("/proc/self/fd/{}", other.get());
-              TRY(enter_namespace(path));
-              CHILD_CHECK(fs::read_symlink("/proc/self/ns/net") == fs::read_symlink(path));
-              const auto missing = enter_namespace("bnt-no-such-namespace");
-              CHILD_CHECK(!missing && missing.error().code == ErrorCode::kNotFound);
-              const auto empty = enter_namespace("");
-              CHILD_CHECK(!empty && empty.error().code == ErrorCode::kInvalid);
-              const auto file = enter_namespace("/dev/null");
-              CHILD_CHECK(!file);
-              return {};
-            }),
-            "");
+  expect_in_child([]() -> Result<> {
+    TRY_ASSIGN(const Fd other, make_namespace());
+    const auto path = fmt::format("/proc/self/fd/{}", other.get());
+    TRY(enter_namespace(path));
+    CHILD_CHECK(fs::read_symlink("/proc/self/ns/net") == fs::read_symlink(path));
+    const auto missing = enter_namespace("bnt-no-such-namespace");
+    CHILD_CHECK(!missing && missing.error().code == ErrorCode::kNotFound);
+    const auto empty = enter_namespace("");
+    CHILD_CHECK(!empty && empty.error().code == ErrorCode::kInvalid);
+    const auto file = enter_namespace("/dev/null");
+    CHILD_CHECK(!file);
+    return {};
+  });
 }
 
 TEST(Namespace, RefusesAProcessWithThreads) {
-  EXPECT_EQ(in_child([]() -> Result<> {
-              int ends[2];
-              CHILD_CHECK(::pipe(ends) == 0);
-              std::thread other([&] {
-                char byte = 0;
-                (void)!::read(ends[0], &byte, 1);
-              });
-              const auto entered = enter_own_namespace();
-              (void)!::write(ends[1], "x", 1);
-              other.join();
-              CHILD_CHECK(!entered && entered.error().code == ErrorCode::kConflict);
-              return {};
-            }),
-            "");
+  expect_in_child([]() -> Result<> {
+    int ends[2];
+    CHILD_CHECK(::pipe(ends) == 0);
+    std::thread other([&] {
+      char byte = 0;
+      (void)!::read(ends[0], &byte, 1);
+    });
+    const auto entered = enter_own_namespace();
+    (void)!::write(ends[1], "x", 1);
+    other.join();
+    CHILD_CHECK(!entered && entered.error().code == ErrorCode::kConflict);
+    return {};
+  });
 }
 
 // As an ordinary user: either it works in a user namespace, or the message says what to do.
 TEST(Namespace, WithoutPrivilegesAUserNamespaceOrAClearMessage) {
-  EXPECT_EQ(in_child([]() -> Result<> {
-              if (::geteuid() == 0) {
-                CHILD_CHECK(::setgroups(0, nullptr) == 0);
-                CHILD_CHECK(::setresgid(65534, 65534, 65534) == 0 && ::setresuid(65534, 65534, 65534) == 0);
-              }
-              const auto isolation = enter_own_namespace();
-              if (!isolation) {
-                CHILD_CHECK(isolation.error().code == ErrorCode::kUnsupported);
-                CHILD_CHECK(isolation.error().message.find("run bonusd as root") != std::string::npos);
-                CHILD_CHECK(isolation.error().message.find("user namespaces") != std::string::npos);
-                std::fprintf(stderr, "no user namespaces here: %s\n", isolation.error().message.c_str());
-                return {};
-              }
-              CHILD_CHECK(*isolation == Isolation::kUserNamespace);
-              CHILD_CHECK(::geteuid() != 0);
-              return overlay_works();
-            }),
-            "");
+  expect_in_child([]() -> Result<> {
+    if (::geteuid() == 0) {
+      CHILD_CHECK(::setgroups(0, nullptr) == 0);
+      CHILD_CHECK(::setresgid(65534, 65534, 65534) == 0 && ::setresuid(65534, 65534, 65534) == 0);
+    }
+    const auto isolation = enter_own_namespace();
+    if (!isolation) {
+      CHILD_CHECK(isolation.error().code == ErrorCode::kUnsupported);
+      CHILD_CHECK(isolation.error().message.find("run bonusd as root") != std::string::npos);
+      CHILD_CHECK(isolation.error().message.find("user namespaces") != std::string::npos);
+      std::fprintf(stderr, "no user namespaces here: %s\n", isolation.error().message.c_str());
+      return {};
+    }
+    CHILD_CHECK(*isolation == Isolation::kUserNamespace);
+    CHILD_CHECK(::geteuid() != 0);
+    return overlay_works();
+  });
 }
 
 TEST(Namespace, UserNamespacesCanBeForbidden) {
-  EXPECT_EQ(in_child([]() -> Result<> {
-              if (::geteuid() == 0) CHILD_CHECK(::setresuid(65534, 65534, 65534) == 0);
-              const auto isolation = enter_own_namespace({.allow_user_namespace = false});
-              CHILD_CHECK(!isolation && isolation.error().code == ErrorCode::kUnsupported);
-              return {};
-            }),
-            "");
+  expect_in_child([]() -> Result<> {
+    if (::geteuid() == 0) CHILD_CHECK(::setresuid(65534, 65534, 65534) == 0);
+    const auto isolation = enter_own_namespace({.allow_user_namespace = false});
+    CHILD_CHECK(!isolation && isolation.error().code == ErrorCode::kUnsupported);
+    return {};
+  });
 }
 
 TEST(Resolver, OwnFileInsideAndTheMachinesUnchanged) {
@@ -168,15 +151,14 @@ TEST(Resolver, OwnFileInsideAndTheMachinesUnchanged) {
   const std::string before = read_all("/etc/resolv.conf");
   const fs::path folder = fs::temp_directory_path() / fmt::format("bnt-{}-resolver", ::getpid());
   fs::create_directories(folder / "mounted");
-  EXPECT_EQ(in_child([&]() -> Result<> {
-              TRY(use_resolver(folder.string(), {ip("fd12::1")}));
-              CHILD_CHECK(read_all("/etc/resolv.conf").find("nameserver fd12::1\n") != std::string::npos);
-              // A second time, as after a change of address.
-              TRY(use_resolver(folder.string(), {ip("fd12::2")}));
-              CHILD_CHECK(read_all("/etc/resolv.conf").find("fd12::2") != std::string::npos);
-              return {};
-            }),
-            "");
+  expect_in_child([&]() -> Result<> {
+    TRY(use_resolver(folder.string(), {ip("fd12::1")}));
+    CHILD_CHECK(read_all("/etc/resolv.conf").find("nameserver fd12::1\n") != std::string::npos);
+    // A second time, as after a change of address.
+    TRY(use_resolver(folder.string(), {ip("fd12::2")}));
+    CHILD_CHECK(read_all("/etc/resolv.conf").find("fd12::2") != std::string::npos);
+    return {};
+  });
   EXPECT_EQ(read_all("/etc/resolv.conf"), before);
   const std::string mounts = read_all("/proc/self/mountinfo");
   EXPECT_EQ(mounts.find(folder.string()), std::string::npos);

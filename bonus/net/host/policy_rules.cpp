@@ -72,6 +72,8 @@ std::string prerouting_chain(const PolicyState& state) {
     pairs4.push_back(fmt::format("{} . {}", quoted(container.device), to_string(*container.address4)));
   }
   std::string out = "  chain prerouting {\n    type filter hook prerouting priority raw; policy accept;\n";
+  // Multicast listener reports of a device without a link-local address (RFC 3590): nobody forged them.
+  out += "    iifname \"bc*\" ip6 saddr :: drop\n";
   const auto own_only = [&](std::string_view family, std::string_view source, const std::vector<std::string>& allowed) {
     const std::string unless = allowed.empty() ? "" : fmt::format("iifname . {} saddr != {} ", source, list(allowed));
     out += fmt::format("    iifname \"bc*\" meta nfproto {} {}counter name spoofed drop\n", family, unless);

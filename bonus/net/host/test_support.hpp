@@ -6,18 +6,24 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "bonus/net/host/namespace.hpp"
 #include "bonus/net/host/netlink.hpp"
@@ -60,6 +66,12 @@ inline std::string in_child(const std::function<Result<>()>& body) {
   if (n <= 0) return fmt::format("the child ended without a result (status {})", status);
   out.resize(static_cast<std::size_t>(n));
   return out == "+" ? "" : out;
+}
+
+/// The same as an expectation.
+inline void expect_in_child(const std::function<Result<>()>& body) {
+  const std::string failure = in_child(body);
+  EXPECT_EQ(failure, "");
 }
 
 /// A new, empty network namespace with its loopback up. It lives as long as the descriptor.
@@ -107,7 +119,7 @@ inline Result<Fd> socket_in(const Fd& space, int type, const std::string& host, 
   Fd out;
   TRY(in_namespace(space.get(), [&]() -> Result<> {
     const auto local = endpoint(host.empty() ? (ipv6_when_unbound ? "::" : "0.0.0.0") : host, port);
-    out.reset(::socket(local.storage.ss_family, type | SOCK_CLOEXEC, 0));
+    out.reset(::socket(local.storage.ss_family, type | SOCK_CLOEXEC, type == SOCK_RAW ? IPPROTO_ICMPV6 : 0));
     if (!out) return fail(os_error("opening", "a socket"));
     const int on = 1;
     ::setsockopt(out.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -148,15 +160,72 @@ inline Ipv6 ip(const std::string& text) {
   return out;
 }
 
-/// A veth pair between two namespaces with permanent neighbours for these addresses: stands in for the tunnel.
-inline Result<> join(const Fd& a, const std::string& name_a, const Fd& b, const std::string& name_b,
-                     std::uint32_t mtu = 1280) {
-  TRY_ASSIGN(auto left, Netlink::open_in(a.get()));
-  TRY(left.add_veth({.name = name_a, .peer = name_b, .peer_namespace = b.get(), .mtu = mtu}));
-  TRY_ASSIGN(auto right, Netlink::open_in(b.get()));
-  TRY(left.set_up(name_a));
-  TRY(right.set_up(name_b));
-  return {};
+inline Fd open_tun(const std::string& name) {
+  Fd out(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+  ifreq request{};
+  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
+  if (out && ::ioctl(out.get(), TUNSETIFF, &request) != 0) out.reset();
+  return out;
+}
+
+/// Two TUN devices and a thread that carries packets between them: stands in for the tunnel.
+class Wire {
+ public:
+  static Result<std::unique_ptr<Wire>> make(const Fd& a, const std::string& name_a, const Fd& b,
+                                            const std::string& name_b) {
+    auto out = std::make_unique<Wire>();
+    TRY(in_namespace(a.get(), [&]() -> Result<> {
+      out->ends_[0] = open_tun(name_a);
+      return {};
+    }));
+    TRY(in_namespace(b.get(), [&]() -> Result<> {
+      out->ends_[1] = open_tun(name_b);
+      return {};
+    }));
+    if (!out->ends_[0] || !out->ends_[1]) return fail(os_error("making", "TUN devices"));
+    out->pump_ = std::thread([wire = out.get()] { wire->carry(); });
+    return out;
+  }
+  ~Wire() {
+    stop_ = true;
+    if (pump_.joinable()) pump_.join();
+  }
+
+ private:
+  void carry() {
+    std::vector<std::uint8_t> packet(65'536);
+    while (!stop_) {
+      pollfd waiting[2] = {{.fd = ends_[0].get(), .events = POLLIN, .revents = 0},
+                           {.fd = ends_[1].get(), .events = POLLIN, .revents = 0}};
+      if (::poll(waiting, 2, 20) <= 0) continue;
+      for (int i = 0; i < 2; ++i) {
+        if ((waiting[i].revents & POLLIN) == 0) continue;
+        const ssize_t n = ::read(ends_[i].get(), packet.data(), packet.size());
+        if (n > 0) (void)!::write(ends_[1 - i].get(), packet.data(), static_cast<std::size_t>(n));
+      }
+    }
+  }
+  Fd ends_[2];
+  std::atomic<bool> stop_ = false;
+  std::thread pump_;
+};
+
+/// An ICMPv6 echo from `space` (RFC 4443) and whether it was answered.
+inline bool ping(const Fd& space, const std::string& to, int timeout_ms = 2000) {
+  auto socket = socket_in(space, SOCK_RAW, "", 0);
+  if (!socket) return false;
+  std::uint8_t request[12] = {128, 0, 0, 0, 0x42, 0x17, 0, 1, 'p', 'i', 'n', 'g'};
+  const auto remote = endpoint(to, 0);
+  if (::sendto(socket->get(), request, sizeof(request), 0, reinterpret_cast<const sockaddr*>(&remote.storage),
+               remote.size) != static_cast<ssize_t>(sizeof(request)))
+    return false;
+  for (;;) {
+    pollfd waiting{.fd = socket->get(), .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, timeout_ms) != 1) return false;
+    std::uint8_t reply[256];
+    if (::recv(socket->get(), reply, sizeof(reply), 0) >= 8 && reply[0] == 129 && reply[4] == 0x42) return true;
+  }
 }
 
 }  // namespace bonus::net::host::testing
