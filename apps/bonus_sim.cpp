@@ -1,4 +1,5 @@
-// bonus-sim: seeded simulations from the command line. `bonus-sim consensus` runs BonusBFT against a hostile world.
+// bonus-sim: seeded simulations from the command line. `bonus-sim consensus` runs BonusBFT against a hostile world,
+// `bonus-sim dht` the overlay's DHT in a synthetic Internet.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -6,6 +7,7 @@
 #include <map>
 
 #include "bonus/chain/consensus/sim/simulation.hpp"
+#include "bonus_sim_dht.hpp"
 
 namespace {
 
@@ -102,11 +104,13 @@ int main(int argc, char** argv) {
   consensus->add_flag("--json", arguments.json, "One JSON object on standard output");
   consensus->footer(
       "Exit code: 0 every run agreed and decided; 1 a run did not, its seed is printed; 2 wrong arguments.");
+  const auto run_dht = add_dht_command(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
+  if (app.got_subcommand("dht")) return run_dht();
   arguments.setup.mutation = mutations.at(mutation);
   if (arguments.setup.byzantine >= arguments.setup.nodes) {
     fmt::print(stderr, "--byzantine must be smaller than --nodes: somebody has to be honest\n");
