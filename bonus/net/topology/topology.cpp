@@ -30,6 +30,11 @@ bool good_name(std::string_view name) {
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
+/// ISO 3166-1 alpha-2, in form.
+bool good_country(std::string_view text) {
+  return text.size() == 2 && text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string_view::npos;
+}
+
 Duration from_ms(double ms) { return Duration(static_cast<std::int64_t>(ms * 1e6)); }
 
 /// Defaults of a file, overridden by each table.
@@ -140,6 +145,8 @@ class Reader {
     const auto ip = parse_ip(address);
     if (!ip || !is_ipv4(*ip) || !is_global_unicast(*ip))
       problem(*table.get("address"), fmt::format("address {}: a public IPv4 address is expected", address));
+    else if (ip->bytes[12] == 45)
+      problem(*table.get("address"), fmt::format("address {}: 45.0.0.0/8 is where addresses are chosen from", address));
     else if (!addresses_.insert(*ip).second)
       problem(*table.get("address"), fmt::format("address {} is given twice", address));
     else
@@ -173,7 +180,7 @@ class Reader {
     known(table, {"name", "country", "latency_ms", "jitter_ms", "loss"});
     const std::string name = text(table, "name"), country = text(table, "country");
     if (!name_of(table, region_names_, "region", name)) return;
-    if (country.size() > kMaxNameBytes) problem(table, "country: too long");
+    if (!country.empty() && !good_country(country)) problem(table, "country: two capital letters, as \"DE\"");
     if (out_.regions.size() == kMaxRegions) return problem(table, fmt::format("more than {} regions", kMaxRegions));
     out_.regions.push_back({name, country});
   }
