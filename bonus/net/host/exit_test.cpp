@@ -145,6 +145,9 @@ TEST(Exit, LeadsClientsToTheInternetAndNowhereElse) {
     CHILD_CHECK(source_of(world->servers[0]) == "198.51.100.2");
     CHILD_CHECK(tcp_reaches(world->client, kClient6, kServer6, 80));
     CHILD_CHECK(source_of(world->servers[1]) == "2001:db8:1::2");
+    // The node itself stays in the overlay.
+    CHILD_CHECK(!tcp_reaches(world->node, "", kServer4, 80, 300));
+    CHILD_CHECK(!tcp_reaches(world->node, "", kServer6, 80, 300));
     // Neither the operator's network nor the machine itself.
     CHILD_CHECK(!tcp_reaches(world->client, kClient4, kLan, 80, 300));
     CHILD_CHECK(!tcp_reaches(world->client, kClient4, "192.168.7.2", 80, 300));

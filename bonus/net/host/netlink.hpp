@@ -86,6 +86,7 @@ class Netlink {
 
   /// Adds or replaces the route with this destination, metric and table.
   [[nodiscard]] Result<> set_route(const Route& route);
+  /// The first with this destination and table, and with the metric and device where they are given. kNotFound.
   [[nodiscard]] Result<> remove_route(const Route& route);
   /// Routes of a table, both families; 0: all tables.
   [[nodiscard]] Result<std::vector<Route>> routes(std::uint32_t table = 254);

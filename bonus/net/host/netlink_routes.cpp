@@ -93,12 +93,28 @@ Result<> Netlink::set_route(const Route& route) {
   return {};
 }
 
+// The kernel wants to be told the scope, type and more of what it shall delete: it is asked for the route first.
 Result<> Netlink::remove_route(const Route& route) {
   const int device_index = route.device.empty() ? 0 : TRY(index(route.device));
-  TRY_ASSIGN(const NlRoute wanted, to_nl(route, device_index));
-  const int code = rtnl_route_delete(socket_.get(), wanted.get(), 0);
-  if (code < 0) return fail(netlink_error("removing the route to", name_of(route), code));
-  return {};
+  nl_cache* raw = nullptr;
+  const int listed = rtnl_route_alloc_cache(socket_.get(), family_is_4(route) ? AF_INET : AF_INET6, 0, &raw);
+  if (listed < 0) return fail(netlink_error("listing", "routes", listed));
+  const detail::NlCache cache(raw);
+  for (auto* object = nl_cache_get_first(raw); object != nullptr; object = nl_cache_get_next(object)) {
+    auto* found = reinterpret_cast<rtnl_route*>(object);
+    Prefix destination;
+    if (!detail::from_nl(rtnl_route_get_dst(found), destination) || rtnl_route_get_table(found) != route.table)
+      continue;
+    const bool any = route.destination.bits == (is_ipv4(route.destination.address) ? 96 : 0);
+    if (any ? destination.bits != (family_is_4(route) ? 96 : 0) : destination != route.destination) continue;
+    if (route.metric != 0 && rtnl_route_get_priority(found) != route.metric) continue;
+    rtnl_nexthop* hop = rtnl_route_get_nnexthops(found) > 0 ? rtnl_route_nexthop_n(found, 0) : nullptr;
+    if (device_index != 0 && (hop == nullptr || rtnl_route_nh_get_ifindex(hop) != device_index)) continue;
+    const int code = rtnl_route_delete(socket_.get(), found, 0);
+    if (code < 0) return fail(netlink_error("removing the route to", name_of(route), code));
+    return {};
+  }
+  return fail(ErrorCode::kNotFound, fmt::format("there is no route to {}", name_of(route)));
 }
 
 Result<std::vector<Route>> Netlink::routes(std::uint32_t table) {

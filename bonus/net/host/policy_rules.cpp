@@ -183,6 +183,18 @@ Result<std::string> forward_chain(const PolicyState& state) {
   return sender_chain(state) + chains + out;
 }
 
+// The node's own connections stay in the overlay, also where it leads others to the Internet.
+std::string output_chain(const PolicyState& state) {
+  std::string out = "  chain output {\n    type filter hook output priority filter; policy accept;\n";
+  for (const auto& exit : state.exits) {
+    const std::string device = quoted(exit.device);
+    out += fmt::format("    oifname {} icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept\n", device);
+    out += fmt::format("    oifname {} ct state related accept\n    oifname {} counter name egress_denied drop\n",
+                       device, device);
+  }
+  return out + "  }\n";
+}
+
 std::string nat_chain(const PolicyState& state) {
   std::string out = "  chain postrouting {\n    type nat hook postrouting priority srcnat; policy accept;\n";
   for (const auto& exit : state.exits) {
@@ -222,7 +234,7 @@ Result<std::string> policy_rules(const PolicyState& state) {
   std::string out = "table inet bonus\ndelete table inet bonus\ntable inet bonus {\n";
   for (const char* name : {"input_denied", "forward_denied", "spoofed", "container_to_node", "egress_denied"})
     out += fmt::format("  counter {} {{ }}\n", name);
-  return out + prerouting_chain(state) + input + forward + nat_chain(state) + "}\n";
+  return out + prerouting_chain(state) + input + forward + output_chain(state) + nat_chain(state) + "}\n";
 }
 
 }  // namespace bonus::net::host
