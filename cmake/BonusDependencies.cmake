@@ -27,6 +27,6 @@ pkg_check_modules(miniupnpc REQUIRED IMPORTED_TARGET miniupnpc)
 pkg_check_modules(ldns REQUIRED IMPORTED_TARGET ldns)
 pkg_check_modules(qrencode REQUIRED IMPORTED_TARGET libqrencode)
 add_library(natpmp INTERFACE)  # Debian's package has no description for CMake or pkg-config
-target_link_libraries(natpmp INTERFACE natpmp)
+target_link_libraries(natpmp INTERFACE -lnatpmp)
 add_library(gmp INTERFACE)
-target_link_libraries(gmp INTERFACE gmp)
+target_link_libraries(gmp INTERFACE -lgmp)

@@ -125,6 +125,10 @@ LocalApi::Reply LocalApi::dispatch(Exchange& exchange) {
   if (path == "/v1/routes" && request.method == "POST") co_return co_await add_route(exchange);
   if (path.starts_with(kRoutes) && request.method == "DELETE")
     co_return co_await delete_route(exchange, path.substr(kRoutes.size()));
+  if (path.starts_with("/v1/net/")) {
+    if (!parts_.net) co_return fail(ErrorCode::kUnavailable, "this node runs without the overlay network");
+    co_return co_await parts_.net(exchange);
+  }
   co_return fail(ErrorCode::kNotFound, fmt::format("there is no {} {} in this API", request.method, path));
 }
 

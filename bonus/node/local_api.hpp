@@ -41,6 +41,8 @@ struct LocalApiParts {
   std::function<Endpoints()> endpoints;
   std::function<ChainStatus()> chain;
   std::function<std::optional<market::AgentStatus>()> worker;  ///< Nothing on a node that is no worker.
+  /// Serves /v1/net/; empty: 503.
+  std::function<runtime::Task<Result<>>(runtime::http::Exchange&)> net;
 };
 
 /// Thread-safe.

@@ -106,7 +106,9 @@ Result<> Node::Impl::open_http() {
                       [this]() -> std::optional<market::AgentStatus> {
                         if (!worker_started) return std::nullopt;
                         return worker->status();
-                      }};
+                      },
+                      [this](http::Exchange& e) { return net_api->handle(e); }};
+  net_api = std::make_unique<NetApi>(*network, pool, clock);
   api = std::make_unique<LocalApi>(std::move(parts));
 
   if (config.node.gateway) {
@@ -165,6 +167,7 @@ Task<> Node::Impl::monitor(http::Exchange& exchange) {
         .set(static_cast<double>(waiting.queued));
     std::size_t connected = 0;
     for (const auto& peer : transport->peers()) connected += transport->connected(peer.id) ? 1 : 0;
+    network->overlay().publish_metrics();
     metrics.gauge("bonus_net_connected_peers", "Peers with a connection").set(static_cast<double>(connected));
     text = metrics.expose();
   } else if (where == "/healthz") {

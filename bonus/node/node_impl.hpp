@@ -22,6 +22,7 @@
 #include "bonus/node/chain_shell.hpp"
 #include "bonus/node/identity.hpp"
 #include "bonus/node/name_source.hpp"
+#include "bonus/node/net_api.hpp"
 #include "bonus/node/network.hpp"
 #include "bonus/node/node.hpp"
 #include "bonus/node/tx_gossip.hpp"
@@ -131,6 +132,7 @@ struct Node::Impl {
   std::unique_ptr<chain::rpc::RpcService> rpc;
   std::unique_ptr<compute::oci::Registry> registry;
   std::unique_ptr<net::gateway::GatewayProxy> proxy;
+  std::unique_ptr<NetApi> net_api;
   std::unique_ptr<LocalApi> api;
   std::vector<std::unique_ptr<runtime::http::Server>> servers;
   std::unique_ptr<runtime::TaskGroup> tasks;

@@ -118,7 +118,13 @@ json::object Overlay::Impl::status() {
   json::array public_endpoints, relays;
   for (const auto& one : paths->observed()) public_endpoints.emplace_back(to_string(one));
   for (const auto& one : paths->endpoints())
-    if (one.kind == RecordEndpoint::Kind::kRelay) relays.emplace_back(to_string(one.address));
+    if (one.kind == RecordEndpoint::Kind::kRelay) {
+      const auto* known = book.by_tunnel(one.relay);
+      const auto rtt = dht->rtt_of(one.relay);
+      relays.push_back({{"id", known == nullptr ? json::value(nullptr) : json::value(to_hex(known->record.id()))},
+                        {"endpoint", to_string(one.address)},
+                        {"rtt_ms", rtt ? json::value(milliseconds(*rtt)) : json::value(nullptr)}});
+    }
   std::size_t sessions = 0;
   tunnel::DeviceCounters counters;
   engine->read_device([&](const tunnel::Device& device, Instant) {
@@ -191,6 +197,7 @@ runtime::Task<json::object> Overlay::map() {
     json::array nodes;
     for (const auto& entry : impl->dht->table(impl->now())) {
       json::object one{{"id", to_hex(crypto::node_id(entry.root))},
+                       {"address", to_string(overlay_address(crypto::node_id(entry.root)))},
                        {"endpoint", to_string(entry.endpoint)},
                        {"ring", static_cast<int>(entry.ring)},
                        {"bucket", entry.bucket},
@@ -201,11 +208,14 @@ runtime::Task<json::object> Overlay::map() {
                        {"rtt_ms", milliseconds(entry.rtt)},
                        {"known_for_s", std::chrono::duration<double>(entry.known_for).count()},
                        {"coordinates", {entry.coordinate.x, entry.coordinate.y, entry.coordinate.height}}};
-      if (const auto* known = impl->book.find(crypto::node_id(entry.root))) one["region"] = known->record.region;
+      if (const auto* known = impl->book.find(crypto::node_id(entry.root))) {
+        one["region"] = known->record.region;
+        one["flags"] = flags_of(known->record);
+      }
       nodes.push_back(std::move(one));
     }
     const auto own = impl->dht->status(impl->now());
-    return json::object{{"id", to_hex(impl->self)},
+    return json::object{{"self", to_hex(impl->self)},
                         {"region", impl->options.region},
                         {"coordinates", {own.coordinate.x, own.coordinate.y, own.coordinate.height}},
                         {"nodes", std::move(nodes)}};

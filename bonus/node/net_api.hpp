@@ -1,0 +1,42 @@
+// /v1/net of the local API: what the node knows of BonusNet (docs/formats/local_api.md, "Network").
+#pragma once
+
+#include <string>
+
+#include "bonus/node/network.hpp"
+#include "bonus/runtime/http/http.hpp"
+
+namespace bonus::node {
+
+/// Thread-safe. The references must outlive it.
+class NetApi {
+ public:
+  NetApi(Network& network, runtime::BlockingPool& pool, const runtime::Clock& clock)
+      : network_(network), pool_(pool), clock_(clock) {}
+  /// Requests below /v1/net/. An error is answered by the caller when nothing has been sent yet.
+  [[nodiscard]] runtime::Task<Result<>> handle(runtime::http::Exchange& exchange);
+
+ private:
+  using Exchange = runtime::http::Exchange;
+  using Reply = runtime::Task<Result<>>;
+  struct Target {
+    std::string text;
+    net::Ipv6 address;
+    std::string source;  ///< "node", "address", "name".
+  };
+  /// A node id (hexadecimal or base32), an overlay address, or a .bonus name by way of the node's own DNS server.
+  [[nodiscard]] runtime::Task<Result<Target>> resolve(std::string text);
+  [[nodiscard]] Reply status(Exchange& exchange);
+  [[nodiscard]] Reply peers(Exchange& exchange);
+  [[nodiscard]] Reply map(Exchange& exchange);
+  [[nodiscard]] Reply lookup(Exchange& exchange);
+  [[nodiscard]] Reply path(Exchange& exchange);
+  [[nodiscard]] Reply ping(Exchange& exchange);
+  [[nodiscard]] Reply trace(Exchange& exchange);
+
+  Network& network_;
+  runtime::BlockingPool& pool_;
+  const runtime::Clock& clock_;
+};
+
+}  // namespace bonus::node
