@@ -35,7 +35,8 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 
 struct UpOptions {
   std::size_t nodes = 4;
-  std::string dir, cpu, memory, disk;
+  bool nodes_given = false;
+  std::string dir, cpu, memory, disk, topology;
   bool detach = false, no_context = false;
 };
 
@@ -167,10 +168,25 @@ Result<std::size_t> stop_all(Console& console, Devnet& net) {
   console.end_progress();
   TRY(net.save());
   if (!first) return fail(std::move(first).error());
+  TRY(lower_topology(net));
   return containers;
 }
 
+/// Where a node of a devnet with a topology is.
+void add_machine(json::object& item, const Devnet& net, const DevnetNode& node) {
+  const auto& plan = *net.topology;
+  const std::size_t machine = machine_of(net, node);
+  const auto& at = plan.topology.nodes[machine];
+  item["region"] = plan.topology.regions[at.region].name;
+  item["nat"] = net::topology::to_string(plan.topology.nat_of(at));
+  item["carrier"] = at.router && plan.topology.routers[*at.router].carrier_router.has_value();
+  item["namespace"] = plan.node_namespace(machine);
+  item["address"] = net::to_string(plan.node_address(machine));
+  item["public"] = net::to_string(plan.public_address(machine));
+}
+
 json::object status_json(Devnet& net) {
+  refresh_topology(net);
   json::array nodes;
   for (auto& node : net.nodes) {
     const bool running = is_running(node);
@@ -192,6 +208,7 @@ json::object status_json(Devnet& net) {
                       {"answering", !status.is_null()},
                       {"height", json_number(json_member(status, "chain"), "height")},
                       {"log", net.node_dir(node) + "/log"}};
+    if (net.topology) add_machine(item, net, node);
     nodes.push_back(std::move(item));
   }
   json::object accounts;
@@ -210,6 +227,10 @@ json::object status_json(Devnet& net) {
   return {{"nodes", std::move(nodes)},
           {"gateway", gateway == nullptr ? "" : gateway->gateway},
           {"dir", net.dir},
+          {"topology", net.topology ? json::value(json::object{{"file", net.topology->file_name},
+                                                               {"prefix", net.topology->prefix},
+                                                               {"tag", net.topology->tag}})
+                                    : json::value(nullptr)},
           {"chain_id", kDevnetChainId},
           {"chain_name", kDevnetName},
           {"mnemonic", kDevnetMnemonic},
@@ -222,15 +243,26 @@ void print_status(Console& console, Devnet& net) {
     console.print(pretty(status));
     return;
   }
-  Table table({"NODE", "STATE", "HEIGHT", "ROLES", "PID", "RPC", "API"});
+  std::vector<std::string> titles{"NODE", "STATE", "HEIGHT", "ROLES", "PID", "RPC", "API"};
+  if (net.topology) titles.insert(titles.end(), {"REGION", "NAT", "PUBLIC"});
+  Table table(std::move(titles));
   for (const auto& node : status.at("nodes").as_array()) {
     std::vector<std::string> roles;
     for (const auto& role : node.at("roles").as_array()) roles.emplace_back(role.as_string());
     const bool running = json_flag(node, "running");
     const std::string state = !running ? "stopped" : json_flag(node, "answering") ? "running" : "no answer";
-    table.add({json_text(node, "name"), state, running ? std::to_string(json_number(node, "height")) : "-",
-               fmt::format("{}", fmt::join(roles, ",")), running ? std::to_string(json_number(node, "pid")) : "-",
-               json_text(node, "rpc"), json_text(node, "api")});
+    std::vector<std::string> row{json_text(node, "name"),
+                                 state,
+                                 running ? std::to_string(json_number(node, "height")) : "-",
+                                 fmt::format("{}", fmt::join(roles, ",")),
+                                 running ? std::to_string(json_number(node, "pid")) : "-",
+                                 json_text(node, "rpc"),
+                                 json_text(node, "api")};
+    if (net.topology)
+      row.insert(row.end(),
+                 {json_text(node, "region"), json_text(node, "nat") + (json_flag(node, "carrier") ? " +carrier" : ""),
+                  json_text(node, "public")});
+    table.add(std::move(row));
   }
   console.raw(table.to_string());
   console.print("");
@@ -306,6 +338,17 @@ void watch(Console& console, Devnet& net) {
   }
 }
 
+/// The file that the option names; without --nodes, all of its node-1, node-2, ...
+Result<> read_topology(DevnetOptions& wanted, const UpOptions& options) {
+  TRY_ASSIGN(wanted.topology, read_text(options.topology, net::topology::kMaxTopologyFile));
+  wanted.topology_file = options.topology;
+  if (!options.nodes_given) {
+    TRY_ASSIGN(const auto topology, net::topology::parse_topology(wanted.topology, options.topology));
+    wanted.nodes = std::max<std::size_t>(topology_nodes(topology), 1);
+  }
+  return {};
+}
+
 Result<int> up(Session& session, const UpOptions& options) {
   Console& console = session.console();
   TRY_ASSIGN(const auto dir, dir_of(session, options.dir, true));
@@ -314,10 +357,16 @@ Result<int> up(Session& session, const UpOptions& options) {
   std::signal(SIGTERM, [](int) { interrupted = true; });
   auto loaded = Devnet::load(dir);
   const bool fresh = !loaded && loaded.error().code == ErrorCode::kNotFound;
+  DevnetOptions wanted{options.nodes, dir, options.cpu, options.memory, options.disk, {}, {}};
+  if (!options.topology.empty()) TRY(read_topology(wanted, options));
   if (fresh) {
-    DevnetOptions wanted{options.nodes, dir, options.cpu, options.memory, options.disk};
     loaded = make_devnet(wanted);
-  } else if (loaded && loaded->nodes.size() != options.nodes) {
+  } else if (loaded && !wanted.topology.empty() && (!loaded->topology || loaded->topology->toml != wanted.topology)) {
+    return fail(ErrorCode::kConflict,
+                fmt::format("{} holds a devnet that was made {}; its genesis names the addresses. Remove it (bonus "
+                            "devnet down --purge --dir {}) or take another --dir",
+                            dir, loaded->topology ? "with another topology" : "without a topology", dir));
+  } else if (loaded && options.nodes_given && loaded->nodes.size() != options.nodes) {
     console.note(fmt::format("{} holds a devnet of {} nodes; it is used as it is (a new one: another --dir)", dir,
                              loaded->nodes.size()));
   }
@@ -326,6 +375,7 @@ Result<int> up(Session& session, const UpOptions& options) {
   const bool already = std::ranges::all_of(net.nodes, is_running);
   if (!already && net.nodes.size() > 1 && ::geteuid() != 0)
     console.warn("workers start containers, which needs root: run this with sudo, or nothing can be rented");
+  TRY(raise_topology(net));
   for (auto& node : net.nodes) TRY(start_node(net, node, bonusd));
   if (auto ready = wait_ready(console, net); !ready) {
     // A half-started network helps nobody; its folder stays for the logs.
@@ -360,7 +410,7 @@ Result<int> down(Session& session, const std::string& option, bool purge) {
     if (purge) {
       std::error_code error;
       for (const auto& node : net->nodes) fs::remove_all(net->node_dir(node), error);
-      for (const char* name : {"/wallets", "/genesis.json", "/devnet.json", "/names.json"})
+      for (const char* name : {"/wallets", "/genesis.json", "/devnet.json", "/names.json", "/registrations"})
         fs::remove_all(dir + name, error);
       fs::remove(dir, error);
     }
@@ -399,6 +449,7 @@ Result<int> one_node(Session& session, const std::string& option, const std::str
   std::string done = "running";
   if (action == NodeAction::kStart) {
     TRY_ASSIGN(const auto bonusd, find_bonusd());
+    TRY(raise_topology(net));
     TRY(start_node(net, *node, bonusd));
     console.progress(fmt::format("waiting for {} ...", name));
     TRY(wait_answering(net, *node, runtime::system_clock().now() + kStartTimeout));
@@ -437,16 +488,23 @@ void add_devnet_commands(App& app) {
         ->type_name("DIR");
   };
   const auto options = std::make_shared<UpOptions>();
+  const auto nodes_option = std::make_shared<CLI::Option*>(nullptr);
   CLI::App* leaf = app.leaf(*group, "up", "Make it if there is none, start its nodes, wait until all have a block",
-                            [&session, options, dir] {
+                            [&session, options, dir, nodes_option] {
                               options->dir = *dir;
+                              options->nodes_given = *nodes_option != nullptr && (*nodes_option)->count() > 0;
                               return up(session, *options);
                             });
   add_dir(leaf);
-  leaf->add_option("--nodes", options->nodes,
-                   "How many: the first 4 are bookkeepers, node 1 is the gateway, the others rent themselves out")
-      ->capture_default_str()
-      ->check(CLI::Range(std::size_t{1}, kMaxDevnetNodes));
+  *nodes_option =
+      leaf->add_option("--nodes", options->nodes,
+                       "How many: the first 4 are bookkeepers, node 1 is the gateway, the others rent themselves out")
+          ->capture_default_str()
+          ->check(CLI::Range(std::size_t{1}, kMaxDevnetNodes));
+  leaf->add_option("--topology", options->topology,
+                   "A little Internet of namespaces under it: regions, latency, loss, kinds of NAT "
+                   "(docs/formats/topology.md); needs root")
+      ->type_name("FILE.toml");
   leaf->add_flag("-d,--detach", options->detach, "Return when it is up; otherwise it ends with Ctrl-C");
   leaf->add_flag("--no-context", options->no_context, "Do not make it the network that commands use");
   leaf->add_option("--worker-cpu", options->cpu, "What each worker rents out; all of the machine when absent")

@@ -60,6 +60,17 @@ std::string port_of_url(const std::string& url, bool keep) {
   return port_is_free(static_cast<std::uint16_t>(std::strtoul(port.c_str(), nullptr, 10))) ? port : "0";
 }
 
+/// Where the others find a bookkeeper.
+std::string endpoint_of(const Devnet& net, const DevnetNode& node) {
+  if (!net.topology) return fmt::format("127.0.0.1:{}", node.net_port);
+  return fmt::format("{}:{}", to_string(net.topology->public_address(machine_of(net, node))), node.net_port);
+}
+
+std::string region_of(const Devnet& net, const DevnetNode& node) {
+  const auto& topology = net.topology->topology;
+  return topology.regions[topology.nodes[machine_of(net, node)].region].name;
+}
+
 /// A TOML basic string.
 std::string toml_string(std::string_view text) {
   std::string out = "\"";
@@ -96,8 +107,7 @@ Result<chain::Genesis> devnet_genesis(const Devnet& net, UnixSeconds now) {
   for (const auto& node : net.nodes) {
     TRY_ASSIGN(const auto account, account_address(node.account_index));
     out.balances[account] = kWeiPerBnc * uint256(kAccountBnc);
-    if (node.has_role("bookkeeper"))
-      out.bookkeepers.push_back({node.key, account, fmt::format("127.0.0.1:{}", node.net_port)});
+    if (node.has_role("bookkeeper")) out.bookkeepers.push_back({node.key, account, endpoint_of(net, node)});
   }
   for (const std::uint32_t index : {kDevnetUserIndex, kDevnetDeveloperIndex}) {
     TRY_ASSIGN(const auto account, account_address(index));
@@ -121,7 +131,13 @@ std::string devnet_config(const Devnet& net, std::size_t index, bool keep_ports)
       "[node]\ndata_dir = {}\ngenesis = {}\nroles = [{}]\nkey_file = {}\naccount_key_file = {}\n",
       toml_string(folder + "/data"), toml_string(net.dir + "/genesis.json"), fmt::join(roles, ", "),
       toml_string(folder + "/node.key"), toml_string(folder + "/account.key"));
-  out += fmt::format("\n[net]\nlisten = \"127.0.0.1:{}\"\n", node.net_port);
+  out += net.topology
+             ? topology_config(net, node)
+             : fmt::format(
+                   "\n[net]\nlisten = \"127.0.0.1:{}\"\n"
+                   "# Loopback addresses are good ones here, nothing is in between, and no router need be asked.\n"
+                   "private = true\nreachable = true\nmap_ports = false\n",
+                   node.net_port);
   out += listen("rpc", node.rpc) + listen("api", node.api) + listen("metrics", node.metrics);
   // Web pages opened from this machine may ask the devnet.
   const auto rpc = out.find("[rpc]\n") + 6;
@@ -136,10 +152,11 @@ std::string devnet_config(const Devnet& net, std::size_t index, bool keep_ports)
         std::ranges::count_if(net.nodes, [](const DevnetNode& n) { return n.has_role("worker"); }));
     // Different prices make a market; the differences are small.
     constexpr std::uint64_t kBase = 20, kStep = 1;  // thousandths of a BNC per core and hour
-    out += fmt::format("\n[worker]\ncpu = {}\nmemory = {}\ndisk = {}\ncpu_price = \"0.0{}\"\nregion = \"local\"\n",
+    out += fmt::format("\n[worker]\ncpu = {}\nmemory = {}\ndisk = {}\ncpu_price = \"0.0{}\"\nregion = {}\n",
                        toml_string(net.worker_cpu.empty() ? "auto" : net.worker_cpu),
                        toml_string(net.worker_memory.empty() ? default_worker_memory(workers) : net.worker_memory),
-                       toml_string(net.worker_disk.empty() ? "8Gi" : net.worker_disk), kBase + kStep * (index % 4));
+                       toml_string(net.worker_disk.empty() ? "8Gi" : net.worker_disk), kBase + kStep * (index % 4),
+                       toml_string(net.topology ? region_of(net, node) : "local"));
     out += fmt::format("\n[vm]\nstate_dir = {}\n", toml_string(folder + "/containers"));
   }
   return out;
@@ -149,6 +166,9 @@ Result<Devnet> make_devnet(const DevnetOptions& options) {
   if (options.nodes == 0 || options.nodes > kMaxDevnetNodes)
     return fail(ErrorCode::kInvalid, fmt::format("a devnet has 1 to {} nodes", kMaxDevnetNodes));
   Devnet net;
+  if (!options.topology.empty()) {
+    TRY_ASSIGN(net.topology, plan_for_devnet(options));
+  }
   net.dir = options.dir;
   net.worker_cpu = options.worker_cpu;
   net.worker_memory = options.worker_memory;
@@ -209,9 +229,11 @@ json::object Devnet::to_json() const {
                                 {"pid", node.pid},
                                 {"start_ticks", node.start_ticks}});
   }
-  return {{"version", kStateVersion},   {"dir", dir},
-          {"worker_cpu", worker_cpu},   {"worker_memory", worker_memory},
-          {"worker_disk", worker_disk}, {"nodes", std::move(list)}};
+  json::object out{{"version", kStateVersion},   {"dir", dir},
+                   {"worker_cpu", worker_cpu},   {"worker_memory", worker_memory},
+                   {"worker_disk", worker_disk}, {"nodes", std::move(list)}};
+  if (topology) out["topology"] = json::object{{"file", topology->file_name}, {"toml", topology->toml}};
+  return out;
 }
 
 Result<Devnet> Devnet::from_json(std::string_view text) {
@@ -247,6 +269,14 @@ Result<Devnet> Devnet::from_json(std::string_view text) {
     node.pid = static_cast<std::int64_t>(json_number(item, "pid"));
     node.start_ticks = json_number(item, "start_ticks");
     out.nodes.push_back(std::move(node));
+  }
+  if (const json::value& topology = json_member(root, "topology"); topology.is_object()) {
+    DevnetOptions options;
+    options.dir = out.dir;
+    options.nodes = out.nodes.size();
+    options.topology = json_text(topology, "toml");
+    options.topology_file = json_text(topology, "file");
+    TRY_ASSIGN(out.topology, plan_for_devnet(options));
   }
   return out;
 }

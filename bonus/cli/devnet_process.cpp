@@ -36,7 +36,7 @@ constexpr Duration kShimGrace = std::chrono::seconds(5);
 
 struct Socket {
   int fd = -1;
-  Socket() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+  explicit Socket(int type = SOCK_STREAM) : fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0)) {}
   ~Socket() {
     if (fd >= 0) ::close(fd);
   }
@@ -139,11 +139,13 @@ void clean_container(const fs::path& folder) {
 Result<std::vector<std::uint16_t>> free_ports(std::size_t count) {
   std::vector<Socket> held;  // until all are chosen, so that they differ
   std::vector<std::uint16_t> out;
-  for (std::size_t i = 0; i < count; ++i) {
+  constexpr std::size_t kSpareTries = 256;
+  for (std::size_t i = 0; out.size() < count; ++i) {
     held.emplace_back();
     const std::uint16_t port = held.back().bind(0);
-    if (port == 0) return fail(ErrorCode::kIo, "no free TCP port on 127.0.0.1");
-    out.push_back(port);
+    if (port == 0 || i == count + kSpareTries) return fail(ErrorCode::kIo, "no free port on 127.0.0.1");
+    held.emplace_back(SOCK_DGRAM);
+    if (held.back().bind(port) == port) out.push_back(port);
   }
   return out;
 }
@@ -155,14 +157,16 @@ bool port_is_free(std::uint16_t port) {
 
 bool is_running(const DevnetNode& node) { return alive(node.pid, node.start_ticks); }
 
-Result<std::string> find_bonusd() {
+Result<std::string> find_program(std::string_view name) {
   std::error_code error;
   const fs::path own = fs::read_symlink("/proc/self/exe", error);
-  const fs::path beside = own.parent_path() / "bonusd";
+  const fs::path beside = own.parent_path() / name;
   if (error || !fs::exists(beside))
-    return fail(ErrorCode::kNotFound, fmt::format("there is no {}: bonusd belongs beside bonus", beside.string()));
+    return fail(ErrorCode::kNotFound, fmt::format("there is no {}: {} belongs beside bonus", beside.string(), name));
   return beside.string();
 }
+
+Result<std::string> find_bonusd() { return find_program("bonusd"); }
 
 Result<> start_node(Devnet& net, DevnetNode& node, const std::string& bonusd) {
   if (is_running(node)) return {};
