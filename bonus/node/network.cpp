@@ -60,6 +60,8 @@ net::overlay::OverlayOptions overlay_options(const Config& config, const Machine
       address && !address->is_zero() && config.net.listen.host != "0.0.0.0")
     out.bound = *address;
   out.map_ports = config.net.map_ports;
+  if (config.net.tls_listen.enabled())
+    if (const auto endpoint = net::parse_endpoint(config.net.tls_listen.to_string())) out.tls_listen = *endpoint;
   out.relays = config.net.relay;
   out.exits = config.net.exit && machine.isolation() == host::Isolation::kPrivileged;
   out.gateway = config.node.gateway;
@@ -78,6 +80,7 @@ Network::Network(NetworkParts parts, const Config& config, const Identity& ident
       config_(config),
       identity_(identity),
       machine_(std::move(underlay.machine)),
+      outside_(std::move(underlay.outside)),
       dns_upstreams_(std::move(underlay.dns_upstreams)),
       helper_(std::make_unique<host::Helper>(*std::move(underlay.helper))),
       upstream_(std::make_unique<HelperUpstream>(parts_.executor, *helper_)) {}
@@ -89,9 +92,13 @@ Result<std::unique_ptr<Network>> Network::open(NetworkParts parts, const Config&
   auto tun = std::move(*underlay.tun);
   auto udp = std::move(underlay.udp);
   std::unique_ptr<Network> out(new Network(std::move(parts), config, identity, std::move(underlay)));
-  const net::overlay::OverlayParts overlay_parts{out->parts_.executor, out->parts_.pool, out->parts_.clock,
-                                                 out->parts_.random,   out->parts_.disk, out->parts_.metrics,
-                                                 out->helper_.get()};
+  net::overlay::OverlayParts overlay_parts{
+      out->parts_.executor, out->parts_.pool,    out->parts_.clock,  out->parts_.random,
+      out->parts_.disk,     out->parts_.metrics, out->helper_.get(), {}};
+  if (out->machine_.isolation() == host::Isolation::kPrivileged)
+    overlay_parts.outside = [network = out.get()](const std::function<Result<>()>& work) {
+      return host::in_namespace(network->outside_.get(), work);
+    };
   TRY_ASSIGN(out->overlay_,
              net::overlay::Overlay::open(overlay_parts, identity.node_key, overlay_options(config, out->machine_),
                                          std::move(tun), std::move(udp)));

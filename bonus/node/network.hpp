@@ -67,6 +67,7 @@ class Network final : public compute::ContainerNetwork {
   const Config config_;
   const Identity identity_;
   Machine machine_;
+  net::host::Fd outside_;
   std::vector<net::UdpEndpoint> dns_upstreams_;
   std::unique_ptr<net::host::Helper> helper_;
   std::unique_ptr<net::dns::Upstream> upstream_;

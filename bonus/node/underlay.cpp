@@ -107,6 +107,7 @@ Result<Underlay> Underlay::prepare(const Config& config, const Identity& identit
     if (auto entered = host::enter_namespace(config.net.name_space); !entered)
       return fail(std::move(entered).error().wrap("net.namespace"));
   }
+  TRY_ASSIGN(out.outside, host::current_namespace());
   TRY_ASSIGN(const auto listen, endpoint_of(config.net.listen));
   net::device::UdpOptions udp_options;
   const bool everywhere = listen.address.is_zero() || config.net.listen.host == "0.0.0.0";

@@ -37,6 +37,7 @@ class Machine {
 
 struct Underlay {
   Machine machine;
+  net::host::Fd outside;  ///< The namespace of the UDP socket.
   std::unique_ptr<net::device::UdpSocket> udp;
   std::optional<net::device::Tun> tun;
   std::optional<net::host::HelperProcess> helper;

@@ -1,6 +1,8 @@
 // TLS links on Boost.Asio and OpenSSL. Plain handlers instead of coroutines: everything happens on the caller's strand.
 #include "bonus/net/nat/tls_link.hpp"
 
+#include <unistd.h>
+
 #include <openssl/ssl.h>
 
 #include <algorithm>
@@ -157,13 +159,28 @@ struct TlsLinks::State : std::enable_shared_from_this<TlsLinks::State> {
     link->wanted = true;
     dial.link = link;
     set_deadline(link, options.handshake_timeout);
-    link->stream.lowest_layer().async_connect(
-        tcp::endpoint(to_asio(target.address), target.port), [link](error_code ec) {
-          if (link->closed) return;
-          if (ec) return link->state->end(link, ec.message());
-          link->stream.async_handshake(ssl::stream_base::client,
-                                       [link](error_code failed) { link->state->shaken(link, failed); });
-        });
+    if (options.connect) {
+      options.connect(target, [link, target](Result<int> socket) {
+        error_code ec;
+        if (socket) {
+          link->stream.lowest_layer().assign(is_ipv4(target.address) ? tcp::v4() : tcp::v6(), *socket, ec);
+          if (ec) ::close(*socket);
+        }
+        if (link->closed) return;
+        if (!socket) return link->state->end(link, socket.error().message);
+        link->state->connected(link, ec);
+      });
+      return;
+    }
+    link->stream.lowest_layer().async_connect(tcp::endpoint(to_asio(target.address), target.port),
+                                              [link](error_code ec) { link->state->connected(link, ec); });
+  }
+
+  void connected(const std::shared_ptr<Link>& link, error_code ec) {
+    if (link->closed) return;
+    if (ec) return end(link, ec.message());
+    link->stream.async_handshake(ssl::stream_base::client,
+                                 [link](error_code failed) { link->state->shaken(link, failed); });
   }
 
   void shaken(const std::shared_ptr<Link>& link, error_code ec) {

@@ -20,6 +20,9 @@ struct TlsLinkOptions {
   Duration handshake_timeout = std::chrono::seconds(10);
   Duration idle_timeout = std::chrono::seconds(60);  ///< Without a byte from the other end.
   Duration backoff_min = std::chrono::milliseconds(500), backoff_max = std::chrono::seconds(60);
+  /// Connects a socket elsewhere than in this thread's network namespace and calls `done` on the executor, once, with a
+  /// connected, non-blocking descriptor, which is taken over. Unset: here.
+  std::function<void(const UdpEndpoint& to, std::function<void(Result<int> socket)> done)> connect;
 };
 
 /// Not thread-safe: all calls and callbacks on the given executor, which must be a strand or a single thread.
@@ -37,7 +40,8 @@ class TlsLinks {
   TlsLinks(const TlsLinks&) = delete;
   TlsLinks& operator=(const TlsLinks&) = delete;
 
-  /// Accepts links; port 0 picks one. Returns the bound endpoint. kIo.
+  /// Accepts links; port 0 picks one. The socket belongs to the calling thread's network namespace. Returns the bound
+  /// endpoint. kIo.
   [[nodiscard]] Result<UdpEndpoint> listen(const UdpEndpoint& at);
   /// Keeps a link to the first endpoint that works, reconnecting with backoff until close(). `root` zero: any key,
   /// which Events::up reports. Returns the `via` that the link has whenever it is up. kExhausted.

@@ -112,6 +112,7 @@ void Overlay::Impl::begin() {
   if (options.reachable) paths->set_reachable(true, now(), actions);
   carry_out(actions);
   if (options.bound) use_addresses({{*options.bound, 128}});
+  if (options.map_ports && parts.outside) start_mapper();
   publish_record();
   if (parts.helper != nullptr && !options.bound) tasks->spawn("addresses", watch_addresses());
   looked = swept = now();
@@ -231,6 +232,7 @@ Result<std::unique_ptr<Overlay>> Overlay::open(OverlayParts parts, const crypto:
   engine_options.mtu = impl->options.mtu;
   TRY_ASSIGN(impl->engine, device::Engine::start(std::move(tun), std::move(udp), std::move(device), engine_options,
                                                  *impl, impl->parts.clock));
+  TRY(impl->open_links());
   return std::unique_ptr<Overlay>(new Overlay(std::move(impl)));
 }
 
@@ -248,6 +250,7 @@ void Overlay::stop() {
     for (auto& [via, socket] : impl_->extra_sockets) socket->close();
     impl_->extra_sockets.clear();
     if (impl_->links) impl_->links->stop();
+    impl_->mapper.reset();
     done.set_value();
   });
   done.get_future().wait();

@@ -36,7 +36,7 @@ struct OverlayOptions {
   std::uint32_t asn = 0;
   std::uint8_t tier = 1;
   std::vector<Prefix> subnets;                    ///< Announced.
-  std::vector<UdpEndpoint> tls_listen;            ///< TLS fallback of a relay; sockets are opened by `listen_tcp`.
+  std::optional<UdpEndpoint> tls_listen;          ///< TLS fallback of a relay.
   Duration idle_peer = std::chrono::minutes(10);  ///< Tunnels without traffic for so long are taken down.
   std::size_t max_tunnels = 4096;
 };
@@ -49,6 +49,8 @@ struct OverlayParts {
   runtime::Disk& disk;
   Metrics& metrics;
   host::Helper* helper;  ///< Null in tests: no further sockets, no addresses of the machine.
+  /// Runs blocking work in the network namespace of the UDP socket; empty where that is not permitted.
+  std::function<Result<>(const std::function<Result<>()>& work)> outside;
 };
 
 /// A stock WireGuard client behind this gateway.

@@ -82,6 +82,11 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   [[nodiscard]] Instant now() const { return parts.clock.now(); }
   void post(std::function<void(Impl&)> work);
 
+  // ---- TLS links and the home router (overlay_links.cpp)
+  [[nodiscard]] Result<> open_links();
+  void start_mapper();
+  void on_mapping(const std::optional<nat::PortMapping>& mapping);
+
   // ---- what people ask (overlay_status.cpp)
   [[nodiscard]] boost::json::object describe(const NodeRecord& record) const;
   [[nodiscard]] boost::json::object describe_tunnel(const crypto::X25519Public& key, const Tunnel& tunnel);
