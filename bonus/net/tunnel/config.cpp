@@ -52,6 +52,9 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   return *std::ranges::min_element(known, {}, [cut](std::string_view k) { return distance(cut, k); });
 }
 
+bool printable(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
 /// What a person wrote, fit to be shown: short and printable.
 std::string shown(std::string_view text) {
   std::string out;
@@ -78,7 +81,9 @@ Ipv6 masked(Ipv6 address, unsigned bits) {
 /// "10.0.0.2/24" or an address alone.
 Result<InterfaceAddress> address_with_bits(std::string_view text) {
   const auto slash = text.find('/');
-  TRY_ASSIGN(const Ipv6 address, parse_ip(text.substr(0, slash)));
+  const auto parsed = printable(text) ? parse_ip(text.substr(0, slash)) : Result<Ipv6>(fail(ErrorCode::kInvalid, {}));
+  if (!parsed) return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not an IP address or prefix", shown(text)));
+  const Ipv6 address = *parsed;
   const unsigned family = is_ipv4(address) && text.find(':') == std::string_view::npos ? 32 : 128;
   unsigned bits = family;
   if (slash != std::string_view::npos) {
@@ -252,7 +257,7 @@ Result<> Parser::peer_key(std::string_view name, std::string_view value) {
     std::string_view host = value.substr(0, colon);
     const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
     if (bracketed) host = host.substr(1, host.size() - 2);
-    if (!port || *port == 0 || host.empty() || host.size() > 253 ||
+    if (!port || *port == 0 || host.empty() || host.size() > 253 || !printable(host) ||
         (!bracketed && host.find(':') != std::string_view::npos)) {
       return bad("Endpoint is not \"host:port\", \"192.0.2.1:51820\" or \"[2001:db8::1]:51820\"");
     }

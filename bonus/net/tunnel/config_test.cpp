@@ -76,6 +76,8 @@ TEST(Config, SaysWhereAndWhatIsWrong) {
            Bad{interface_section + "Endpoint = a:1", "f:3: Endpoint belongs into a [Peer] section"},
            Bad{interface_section + "ListenPort = 65536", "f:3: ListenPort is not a number"},
            Bad{interface_section + "Address = 10.0.0.1/33", "f:3: \"10.0.0.1/33\" has no prefix length of 0 to 32"},
+           Bad{interface_section + "Address = fd00:\xff::1", "f:3: \"fd00:?::1\" is not an IP address or prefix"},
+           Bad{interface_section + "Address = 10.0.0.1" + std::string(1, '\0') + "x", "f:3: \"10.0.0.1?x\" is not"},
            Bad{interface_section + "Address = 10.0.0.1,,", "f:3: an empty entry"},
            Bad{interface_section + "[Interface]\n", "f:3: a second [Interface]"},
            Bad{interface_section + "nonsense", "f:3: \"nonsense\" is not \"Key = value\""},
