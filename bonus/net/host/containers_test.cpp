@@ -1,6 +1,8 @@
 // Containers and the policy with real traffic: namespaces for the node, its containers and a peer on the overlay.
 #include "bonus/net/host/containers.hpp"
 
+#include <linux/errqueue.h>
+
 #include "bonus/net/host/policy.hpp"
 #include "bonus/net/host/test_support.hpp"
 
@@ -192,6 +194,42 @@ TEST(Containers, ReachNamesOfTheirNodeButNotItsServicesNorTheInternet) {
     TRY_ASSIGN(const auto later, rules.counters());
     CHILD_CHECK(later.egress_denied > 0);
     CHILD_CHECK(later.container_to_node >= counted.container_to_node);  // they outlive the table
+    return {};
+  });
+}
+
+// What traceroute and path MTU discovery live on: the node answers for what it does not forward, from its own address.
+TEST(Containers, TheNodeAnswersWithErrorsOnTheWay) {
+  SKIP_WITHOUT_NAMESPACES();
+  expect_in_child([]() -> Result<> {
+    TRY_ASSIGN(const auto world, World::make());
+    TRY_ASSIGN(auto rules, Policy::open());
+    TRY(rules.apply(policy()));
+    TRY(world->attach());
+    for (const bool inbound : {true, false}) {
+      TRY_ASSIGN(const Fd sender, socket_in(inbound ? world->peer : world->first, SOCK_DGRAM, "", 0));
+      const int one = 1;
+      ::setsockopt(sender.get(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, &one, sizeof(one));
+      ::setsockopt(sender.get(), IPPROTO_IPV6, IPV6_RECVERR, &one, sizeof(one));
+      const auto to = testing::endpoint(inbound ? kFirst : kPeer, 33434);
+      CHILD_CHECK(::sendto(sender.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&to.storage), to.size) == 1);
+      pollfd waiting{.fd = sender.get(), .events = 0, .revents = 0};
+      CHILD_CHECK(::poll(&waiting, 1, 2000) == 1);
+      alignas(cmsghdr) char control[512];
+      sockaddr_in6 name{};
+      msghdr message{};
+      message.msg_name = &name;
+      message.msg_namelen = sizeof(name);
+      message.msg_control = control;
+      message.msg_controllen = sizeof(control);
+      CHILD_CHECK(::recvmsg(sender.get(), &message, MSG_ERRQUEUE) >= 0);
+      const cmsghdr* header = CMSG_FIRSTHDR(&message);
+      CHILD_CHECK(header != nullptr && header->cmsg_type == IPV6_RECVERR);
+      const auto* error = reinterpret_cast<const sock_extended_err*>(CMSG_DATA(header));
+      CHILD_CHECK(error->ee_origin == SO_EE_ORIGIN_ICMP6 && error->ee_type == 3);  // time exceeded
+      const auto* offender = reinterpret_cast<const sockaddr_in6*>(SO_EE_OFFENDER(error));
+      CHILD_CHECK(std::memcmp(&offender->sin6_addr, ip(kNode).bytes.data(), 16) == 0);
+    }
     return {};
   });
 }

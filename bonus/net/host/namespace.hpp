@@ -42,6 +42,10 @@ struct OwnNamespaceOptions {
 /// affected, as each shim mounts in a namespace of its own. The sockets of nscd and systemd-resolved, which would
 /// answer from outside, are hidden. `folder`: where the file is kept, absolute, writable (the state directory).
 [[nodiscard]] Result<> use_resolver(const std::string& folder, const std::vector<Ipv6>& servers);
+/// Any time after use_resolver(), from any thread: puts the node's file back where it is not there any more, which
+/// happens when the machine replaces its own by renaming (the kernel then detaches what was mounted on it). Whether it
+/// had to.
+[[nodiscard]] Result<bool> keep_resolver(const std::string& folder);
 /// The text of that file.
 [[nodiscard]] std::string resolver_file(const std::vector<Ipv6>& servers);
 

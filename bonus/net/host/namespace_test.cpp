@@ -2,6 +2,7 @@
 #include "bonus/net/host/namespace.hpp"
 
 #include <grp.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -153,6 +154,10 @@ TEST(Resolver, OwnFileInsideAndTheMachinesUnchanged) {
   fs::create_directories(folder / "mounted");
   expect_in_child([&]() -> Result<> {
     TRY(use_resolver(folder.string(), {ip("fd12::1")}));
+    CHILD_CHECK(read_all("/etc/resolv.conf").find("nameserver fd12::1\n") != std::string::npos);
+    CHILD_CHECK(!TRY(keep_resolver(folder.string())));
+    CHILD_CHECK(::umount2("/etc/resolv.conf", MNT_DETACH) == 0);
+    CHILD_CHECK(TRY(keep_resolver(folder.string())));
     CHILD_CHECK(read_all("/etc/resolv.conf").find("nameserver fd12::1\n") != std::string::npos);
     // A second time, as after a change of address.
     TRY(use_resolver(folder.string(), {ip("fd12::2")}));

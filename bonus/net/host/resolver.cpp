@@ -42,6 +42,12 @@ Result<> make_mounts_slaves() {
   return {};
 }
 
+Result<> put_over(const std::string& file) {
+  if (::mount(file.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr) != 0)
+    return fail(os_error("mounting", "/etc/resolv.conf"));
+  return {};
+}
+
 }  // namespace
 
 std::string resolver_file(const std::vector<Ipv6>& servers) {
@@ -62,13 +68,22 @@ Result<> use_resolver(const std::string& folder, const std::vector<Ipv6>& server
   TRY(write_text(hidden, ""));
   if (::unshare(CLONE_NEWNS) != 0) return fail(os_error("making a mount namespace", ""));
   TRY(make_mounts_slaves());
-  if (::mount(file.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr) != 0)
-    return fail(os_error("mounting", "/etc/resolv.conf"));
+  TRY(put_over(file));
   for (const char* name : kNameSockets) {
     if (::stat(name, &info) != 0 || !S_ISSOCK(info.st_mode)) continue;
     if (::mount(hidden.c_str(), name, nullptr, MS_BIND, nullptr) != 0) return fail(os_error("hiding", name));
   }
   return {};
+}
+
+Result<bool> keep_resolver(const std::string& folder) {
+  const std::string file = folder + "/resolv.conf";
+  struct stat wanted{}, present{};
+  if (::stat(file.c_str(), &wanted) != 0) return fail(os_error("finding", file));
+  if (::stat("/etc/resolv.conf", &present) != 0) return fail(os_error("finding", "/etc/resolv.conf"));
+  if (wanted.st_dev == present.st_dev && wanted.st_ino == present.st_ino) return false;
+  TRY(put_over(file));
+  return true;
 }
 
 }  // namespace bonus::net::host

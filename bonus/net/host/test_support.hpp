@@ -25,6 +25,10 @@
 #include <thread>
 #include <vector>
 
+#if __has_feature(address_sanitizer)
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #include "bonus/net/host/namespace.hpp"
 #include "bonus/net/host/netlink.hpp"
 
@@ -52,7 +56,10 @@ inline std::string in_child(const std::function<Result<>()>& body) {
     ::close(ends[0]);
     ::alarm(120);
     const auto result = body();
-    const std::string text = result ? "+" : result.error().to_string();
+    std::string text = result ? "+" : result.error().to_string();
+#if __has_feature(address_sanitizer)
+    if (result && __lsan_do_recoverable_leak_check() != 0) text = "memory leaks";
+#endif
     ::_exit(::write(ends[1], text.data(), text.size()) > 0 ? 0 : 1);
   }
   ::close(ends[1]);
