@@ -118,6 +118,7 @@ void add_all_commands(App& app) {
   add_market_commands(app);
   add_tx_commands(app);
   add_name_commands(app);
+  add_net_commands(app);
   add_completion_commands(app);
   Session& session = app.session();
   app.leaf(app.root(), "version", "The version of this program", [&session]() -> Result<int> {

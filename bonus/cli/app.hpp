@@ -72,6 +72,7 @@ void add_stream_commands(App& app);
 void add_market_commands(App& app);
 void add_tx_commands(App& app);
 void add_name_commands(App& app);
+void add_net_commands(App& app);
 void add_context_commands(App& app);
 void add_completion_commands(App& app);
 /// All of them, and `version`.

@@ -350,7 +350,7 @@ void add_name_commands(App& app) {
     return at->add_option(std::move(option), in->other, std::move(text));
   };
   auto in = std::make_shared<Words>();
-  leaf = app.leaf(*group, "renew", "Pay for more time; anybody may, until 30 days after the end (grace)",
+  leaf = app.leaf(*group, "renew", "Pay for more time; anybody may, until the grace period ends",
                   [&session, in] { return renew(session, in->name, in->other); });
   own_name(leaf, in->name, name_check);
   word(leaf, in, "--for", "For how long: 1y (default), 90d")->check(term_check);
@@ -400,6 +400,16 @@ void add_name_commands(App& app) {
   app.complete(
       word(leaf, in, "type", "AAAA, TXT, SRV, ALIAS or NODEKEY")->check(checked_by(names::parse_record_type, "TYPE")),
       WordKind::kWords, types);
+
+  const auto consent = std::make_shared<ReverseOptions>();
+  leaf = app.leaf(*group, "reverse", "Let a node's address answer with the name (PTR); its key must agree",
+                  [&session, consent] { return set_reverse(session, *consent); });
+  own_name(leaf, consent->name, name_check);
+  leaf->add_option("--key-file", consent->key_file, "The node's key file (node.key_file of bonusd)")
+      ->required()
+      ->type_name("FILE");
+  leaf->add_option("--container", consent->container, "The address of this container of the node: lease-42");
+  leaf->add_flag("--clear", consent->clear, "No name for the address any more");
 
   in = std::make_shared<Words>();
   leaf = app.leaf(*group, "list", "Names of the wallet or of an account",

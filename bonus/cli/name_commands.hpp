@@ -17,6 +17,14 @@ struct RegisterOptions {
 };
 [[nodiscard]] Result<int> register_name(Session& session, const RegisterOptions& options);
 
+struct ReverseOptions {
+  std::string name;
+  std::string key_file;   ///< Of the node whose address it is.
+  std::string container;  ///< Id of a container of that node; empty: the node itself.
+  bool clear = false;
+};
+[[nodiscard]] Result<int> set_reverse(Session& session, const ReverseOptions& options);
+
 /// {"name":"alice.bonus","state","owner","operator","registered_at","expires","revision","records":[...]}.
 [[nodiscard]] boost::json::object to_json(const chain::names::NameInfo& in);
 /// {"name":"www.alice.bonus","type","ttl","value"}.

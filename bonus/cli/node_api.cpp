@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -16,6 +18,7 @@ namespace {
 
 namespace json = boost::json;
 const json::value kNull;
+constexpr std::size_t kMaxLineBytes = 1 << 20;
 
 ErrorCode code_of_status(int status) {
   switch (status) {
@@ -94,7 +97,9 @@ Error api_error(int status, std::string_view body, std::string_view what) {
   return {code_of_status(status), fmt::format("{}: the node answered HTTP {}", what, status)};
 }
 
-Result<json::value> api_call(const ApiRequest& request) {
+namespace {
+
+Result<runtime::http::ClientRequest> wire_request(const ApiRequest& request) {
   runtime::http::ClientRequest wire;
   wire.method = request.method;
   wire.url = request.url;
@@ -108,13 +113,59 @@ Result<json::value> api_call(const ApiRequest& request) {
                sign_request(*request.key, request.method, path_of_url(request.url), runtime::system_clock().unix_s()));
     wire.headers.set("Authorization", std::move(header));
   }
-  auto response = runtime::http::send_blocking(std::move(wire), 64 << 20);
-  if (!response) {
-    Error error = std::move(response).error();
-    if (error.code == ErrorCode::kTimeout || error.code == ErrorCode::kIo) error.code = ErrorCode::kUnavailable;
-    if (error.code == ErrorCode::kUnavailable) error.message += "; is the node running? (bonus devnet status)";
-    return fail(std::move(error));
+  return wire;
+}
+
+Error unreachable(Error error) {
+  if (error.code == ErrorCode::kTimeout || error.code == ErrorCode::kIo) error.code = ErrorCode::kUnavailable;
+  if (error.code == ErrorCode::kUnavailable) error.message += "; is the node running? (bonus devnet status)";
+  return error;
+}
+
+runtime::Task<Result<>> read_lines(runtime::http::ClientRequest wire, std::function<void(std::string_view)> line) {
+  const std::string url = wire.url;
+  auto response = co_await runtime::http::send(std::move(wire));
+  if (!response) co_return fail(unreachable(std::move(response).error()));
+  if ((*response)->status() / 100 != 2) {
+    CO_TRY_ASSIGN(const auto body, co_await (*response)->read_all(64 << 10));
+    co_return fail(api_error((*response)->status(), as_text(body), url));
   }
+  std::string pending;
+  std::array<std::uint8_t, 16384> buffer{};
+  for (;;) {
+    CO_TRY_ASSIGN(const auto got, co_await (*response)->read(buffer));
+    if (got == 0) break;
+    pending.append(reinterpret_cast<const char*>(buffer.data()), got);
+    std::size_t start = 0;
+    for (auto end = pending.find('\n'); end != std::string::npos; end = pending.find('\n', start)) {
+      line(std::string_view(pending).substr(start, end - start));
+      start = end + 1;
+    }
+    pending.erase(0, start);
+    if (pending.size() > kMaxLineBytes) co_return fail(ErrorCode::kExhausted, "a line of more than 1 MiB");
+  }
+  if (!pending.empty()) line(pending);
+  co_return Result<>{};
+}
+
+}  // namespace
+
+Result<> api_lines(const ApiRequest& request, const std::function<void(std::string_view)>& line) {
+  TRY_ASSIGN(auto wire, wire_request(request));
+  boost::asio::io_context io;
+  Result<> result;
+  auto task = read_lines(std::move(wire), line);
+  boost::asio::co_spawn(io, std::move(task), [&](const std::exception_ptr& thrown, Result<> ended) {
+    result = thrown ? fail(ErrorCode::kInternal, "reading the node's answer failed unexpectedly") : std::move(ended);
+  });
+  io.run();
+  return result;
+}
+
+Result<json::value> api_call(const ApiRequest& request) {
+  TRY_ASSIGN(auto wire, wire_request(request));
+  auto response = runtime::http::send_blocking(std::move(wire), 64 << 20);
+  if (!response) return fail(unreachable(std::move(response).error()));
   if (response->status / 100 != 2) return fail(api_error(response->status, as_text(response->body), request.url));
   if (response->body.empty()) return json::value(json::object{});
   boost::system::error_code bad;
@@ -180,6 +231,12 @@ std::uint64_t json_number(const json::value& object, std::string_view name) {
   if (value.is_uint64()) return value.get_uint64();
   if (value.is_int64() && value.get_int64() >= 0) return static_cast<std::uint64_t>(value.get_int64());
   return 0;
+}
+
+std::optional<double> json_real(const json::value& object, std::string_view name) {
+  const json::value& value = json_member(object, name);
+  if (!value.is_number()) return std::nullopt;
+  return value.to_number<double>();
 }
 
 bool json_flag(const json::value& object, std::string_view name) {

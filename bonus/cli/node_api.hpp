@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/fwd.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,10 @@ struct ApiRequest {
 };
 [[nodiscard]] Result<boost::json::value> api_call(const ApiRequest& request);
 
+/// The same for an answer of lines that come one by one: `line` sees each without its end, as it arrives. A line is at
+/// most 1 MiB (kExhausted).
+[[nodiscard]] Result<> api_lines(const ApiRequest& request, const std::function<void(std::string_view)>& line);
+
 /// The error in a node's answer of this status, or one made of the status.
 [[nodiscard]] Error api_error(int status, std::string_view body, std::string_view what);
 
@@ -41,6 +46,8 @@ struct ApiRequest {
 /// Members of untrusted JSON with their defaults.
 [[nodiscard]] std::string json_text(const boost::json::value& object, std::string_view name);
 [[nodiscard]] std::uint64_t json_number(const boost::json::value& object, std::string_view name);
+/// Any number; nothing when it is absent, null or something else.
+[[nodiscard]] std::optional<double> json_real(const boost::json::value& object, std::string_view name);
 [[nodiscard]] bool json_flag(const boost::json::value& object, std::string_view name);
 /// The member, or null.
 [[nodiscard]] const boost::json::value& json_member(const boost::json::value& object, std::string_view name);

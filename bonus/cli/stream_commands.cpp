@@ -1,25 +1,19 @@
 // `bonus logs` and `bonus exec`: what goes on inside a lease.
 #include <fmt/format.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
 
 #include "bonus/cli/app.hpp"
 #include "bonus/cli/exec_session.hpp"
 #include "bonus/cli/node_api.hpp"
 #include "bonus/runtime/clock.hpp"
-#include "bonus/runtime/http/http.hpp"
 
 namespace bonus::cli {
 namespace {
 
 namespace json = boost::json;
-namespace net = boost::asio;
-using runtime::Task;
 
 constexpr Duration kFollowTimeout = std::chrono::hours(24 * 365);
-constexpr std::size_t kMaxLineBytes = 1 << 20;
 
 struct LogOptions {
   std::string target;
@@ -52,52 +46,18 @@ void print_log_line(Console& console, const LogOptions& options, std::string_vie
   }
 }
 
-Task<Result<>> read_logs(Console& console, LogOptions options, runtime::http::ClientRequest request) {
-  const std::string url = request.url;
-  CO_TRY_ASSIGN(auto response, co_await runtime::http::send(std::move(request)));
-  if (response->status() != 200) {
-    CO_TRY_ASSIGN(const auto body, co_await response->read_all(64 << 10));
-    co_return fail(api_error(response->status(), as_text(body), url));
-  }
-  std::string pending;
-  std::array<std::uint8_t, 16384> buffer{};
-  for (;;) {
-    CO_TRY_ASSIGN(const auto got, co_await response->read(buffer));
-    if (got == 0) break;
-    pending.append(reinterpret_cast<const char*>(buffer.data()), got);
-    std::size_t start = 0;
-    for (auto end = pending.find('\n'); end != std::string::npos; end = pending.find('\n', start)) {
-      print_log_line(console, options, std::string_view(pending).substr(start, end - start));
-      start = end + 1;
-    }
-    pending.erase(0, start);
-    if (pending.size() > kMaxLineBytes) co_return fail(ErrorCode::kExhausted, "a log line of more than 1 MiB");
-  }
-  if (!pending.empty()) print_log_line(console, options, pending);
-  co_return Result<>{};
-}
-
 Result<int> logs(Session& session, const LogOptions& options) {
   TRY_ASSIGN(const auto urls, session.urls());
   TRY_ASSIGN(const auto lease, resolve_lease(session, options.target));
   TRY_ASSIGN(const auto key, session.key());
-  runtime::http::ClientRequest request;
-  const std::string path = fmt::format("/v1/leases/{}/logs", lease.id);
+  ApiRequest request;
   std::string query;
   if (options.follow) query += "?follow=1";
   if (options.tail != 0) query += fmt::format("{}tail={}", query.empty() ? "?" : "&", options.tail);
-  request.url = urls.api + path + query;
+  request.url = fmt::format("{}/v1/leases/{}/logs{}", urls.api, lease.id, query);
+  request.key = key;
   if (options.follow) request.timeout = kFollowTimeout;
-  TRY_ASSIGN(auto header, sign_request(key, "GET", path, runtime::system_clock().unix_s()));
-  request.headers.set("Authorization", std::move(header));
-  net::io_context io;
-  Result<> result;
-  auto task = read_logs(session.console(), options, std::move(request));
-  net::co_spawn(io, std::move(task), [&](const std::exception_ptr& thrown, Result<> ended) {
-    result = thrown ? fail(ErrorCode::kInternal, "reading the log failed unexpectedly") : std::move(ended);
-  });
-  io.run();
-  if (!result) return fail(std::move(result).error());
+  TRY(api_lines(request, [&](std::string_view line) { print_log_line(session.console(), options, line); }));
   return kExitOk;
 }
 
