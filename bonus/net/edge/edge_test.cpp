@@ -1,6 +1,9 @@
 // Delegations, invitations and the files that clients get.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "bonus/crypto/hash.hpp"
@@ -378,6 +381,37 @@ TEST_F(InviteTest, KeysAreThoseOfTheTools) {
   const auto result = runtime::run_process(options);
   if (!result) GTEST_SKIP() << "no wg here";
   EXPECT_EQ(result->out, tunnel::format_key(phone.invite.key) + "\n");
+}
+
+TEST_F(InviteTest, TheToolsReadTheFile) {
+  auto registry = open();
+  GatewaySettings gateway;
+  gateway.endpoint = "127.0.0.1:51820";
+  gateway.tunnel_key = client_key(8);
+  const Invitation phone = make(*registry, "phone", true).value();
+  // wg-quick takes the name of the interface from the file's.
+  const auto folder = std::filesystem::temp_directory_path() / ("bnt-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  const std::string file = folder / "phone.conf", stripped = folder / "stripped.conf";
+  std::ofstream(file) << registry->config_of(phone.invite, phone.private_key, gateway).value();
+  const auto run = [](std::vector<std::string> argv) {
+    runtime::ProcessOptions options;
+    options.argv = std::move(argv);
+    return runtime::run_process(options);
+  };
+  const auto strip = run({"wg-quick", "strip", file});
+  if (strip && strip->exit_code == 0) {
+    EXPECT_EQ(strip->out.find("Address"), std::string::npos);
+    EXPECT_NE(strip->out.find("PresharedKey = " + tunnel::format_key(phone.invite.preshared_key)), std::string::npos);
+    std::ofstream(stripped) << strip->out;
+    // The file is read before the interface is looked for, which is not there.
+    const auto set = run({"wg", "setconf", "bnt-none", stripped});
+    ASSERT_TRUE(set);
+    EXPECT_EQ(set->err.find("parsing error"), std::string::npos) << set->err;
+    EXPECT_NE(set->err.find("Unable to modify interface"), std::string::npos) << set->err;
+  }
+  std::filesystem::remove_all(folder);
+  if (!strip || strip->exit_code != 0) GTEST_SKIP() << "wg-quick does not run here";
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
