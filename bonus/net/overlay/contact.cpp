@@ -10,7 +10,7 @@ namespace bonus::net::overlay {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1, kRequest = 1, kReply = 2;
+constexpr std::uint8_t kVersion = 1, kRequest = 1, kReply = 2, kFind = 3, kFound = 4;
 constexpr std::size_t kHead = 10;  // version, what, request id
 /// Requests are padded to this, so that no answer is longer than what was asked with.
 constexpr std::size_t kRequestBytes = kHead + 2 + kMaxRecordBytes;
@@ -81,22 +81,32 @@ void ContactFinder::again(const Ed25519PublicKey& root, Instant now) {
   found->second.next = now;
 }
 
+ContactSend ContactFinder::ask(Target& target) {
+  target.request = random_.next_u64();
+  Bytes payload{kVersion, kRequest};
+  put_u64(payload, target.request);
+  payload.push_back(static_cast<std::uint8_t>(self_.size() >> 8));
+  payload.push_back(static_cast<std::uint8_t>(self_.size()));
+  append(payload, self_);
+  payload.resize(std::max(payload.size(), kRequestBytes));
+  return {target.key, target.endpoint, std::move(payload)};
+}
+
 std::vector<ContactSend> ContactFinder::on_timer(Instant now) {
   std::vector<ContactSend> out;
   for (auto& [root, target] : targets_) {
     if (target.answered || target.next > now) continue;
-    target.request = random_.next_u64();
-    Bytes payload{kVersion, kRequest};
-    put_u64(payload, target.request);
-    payload.push_back(static_cast<std::uint8_t>(self_.size() >> 8));
-    payload.push_back(static_cast<std::uint8_t>(self_.size()));
-    append(payload, self_);
-    payload.resize(std::max(payload.size(), kRequestBytes));
-    out.push_back({target.key, target.endpoint, std::move(payload)});
+    out.push_back(ask(target));
     target.next = now + target.pause + Duration(random_.below(static_cast<std::uint64_t>(target.pause.count()) / 4));
     target.pause = std::min(target.pause * 2, kLastPause);
   }
   return out;
+}
+
+std::optional<ContactSend> ContactFinder::request(const Ed25519PublicKey& root) {
+  const auto found = targets_.find(root);
+  if (found == targets_.end() || found->second.answered) return std::nullopt;
+  return ask(found->second);
 }
 
 std::optional<Instant> ContactFinder::next_timer() const {
@@ -138,6 +148,37 @@ Result<ContactFinder::Request> ContactFinder::on_request(BytesView payload) cons
   append(out.reply, payload.subspan(2, 8));
   append(out.reply, self_);
   return out;
+}
+
+Bytes encode_find(const FindQuestion& question) {
+  Bytes out{kVersion, kFind};
+  put_u64(out, question.id);
+  append(out, question.address);
+  out.resize(kRequestBytes);  // never shorter than its answer
+  return out;
+}
+
+std::optional<FindQuestion> decode_find(BytesView payload) {
+  if (payload.size() < kRequestBytes || payload[0] != kVersion || payload[1] != kFind) return std::nullopt;
+  FindQuestion out;
+  out.id = get_u64(payload.subspan(2));
+  std::ranges::copy(payload.subspan(kHead, 16), out.address.bytes.begin());
+  return out;
+}
+
+Bytes encode_found(const FindAnswer& answer) {
+  Bytes out{kVersion, kFound};
+  put_u64(out, answer.id);
+  append(out, answer.record);
+  return out;
+}
+
+std::optional<FindAnswer> decode_found(BytesView payload) {
+  if (payload.size() < kHead || payload.size() > kHead + kMaxRecordBytes || payload[0] != kVersion ||
+      payload[1] != kFound)
+    return std::nullopt;
+  const BytesView record = payload.subspan(kHead);
+  return FindAnswer{get_u64(payload.subspan(2)), Bytes(record.begin(), record.end())};
 }
 
 }  // namespace bonus::net::overlay

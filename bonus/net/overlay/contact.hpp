@@ -37,6 +37,8 @@ class ContactFinder {
   void again(const Ed25519PublicKey& root, Instant now);
 
   [[nodiscard]] std::vector<ContactSend> on_timer(Instant now);
+  /// The question to this node once more, for another way than UDP. Nothing when it is not wanted.
+  [[nodiscard]] std::optional<ContactSend> request(const Ed25519PublicKey& root);
   [[nodiscard]] std::optional<Instant> next_timer() const;
 
   struct Answer {
@@ -66,11 +68,27 @@ class ContactFinder {
     Duration pause{};
     bool answered = false;
   };
+  [[nodiscard]] ContactSend ask(Target& target);
   runtime::Random& random_;
   std::size_t limit_;
   Bytes self_;
   std::map<Ed25519PublicKey, Target> targets_;
   std::map<crypto::X25519Public, Ed25519PublicKey> by_key_;
 };
+
+/// "Whose is this address?": asked of a relay by a node that cannot take part in the DHT, as its network blocks UDP.
+struct FindQuestion {
+  std::uint64_t id = 0;
+  Ipv6 address;
+};
+[[nodiscard]] Bytes encode_find(const FindQuestion& question);
+[[nodiscard]] std::optional<FindQuestion> decode_find(BytesView payload);
+/// `record` empty: nobody's, as far as the relay could find out.
+struct FindAnswer {
+  std::uint64_t id = 0;
+  Bytes record;
+};
+[[nodiscard]] Bytes encode_found(const FindAnswer& answer);
+[[nodiscard]] std::optional<FindAnswer> decode_found(BytesView payload);
 
 }  // namespace bonus::net::overlay

@@ -79,6 +79,11 @@ void Overlay::Impl::publish_record() {
   record.root = root.public_key();
   record.tunnel = certificate;
   record.endpoints = paths->endpoints();
+  if (options.tls_listen && !record.endpoints.empty() && record.endpoints.size() < kMaxRecordEndpoints) {
+    const Ipv6 where =
+        options.advertise.empty() ? record.endpoints.front().address.address : options.advertise.front().address;
+    record.endpoints.push_back({RecordEndpoint::Kind::kTls, {where, options.tls_listen->port}, {}});
+  }
   record.region = options.region;
   record.country = options.country;
   record.isp = options.isp;
@@ -115,7 +120,7 @@ void Overlay::Impl::begin() {
   if (options.map_ports && parts.outside) start_mapper();
   publish_record();
   if (parts.helper != nullptr && !options.bound) tasks->spawn("addresses", watch_addresses());
-  looked = swept = now();
+  looked = began = now();
   tick();
 }
 
@@ -180,6 +185,8 @@ void Overlay::Impl::tick() {
 void Overlay::Impl::housekeep() {
   looked = now();
   look_at_traffic();
+  bootstrap_by_tls();
+  ask_relay_again();
   dht->set_wall_clock(now(), parts.clock.unix_s());
   const auto dht_status = dht->status(now());
   nat::Actions actions;

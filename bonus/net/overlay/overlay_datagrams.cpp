@@ -33,7 +33,7 @@ void Overlay::Impl::handle(const PathEndpoint& path, Bytes datagram, int depth) 
     return;
   }
   if (contact) {
-    if (path.via == 0) handle_contact(path.udp, *opened);
+    if (path.via == 0 || is_link(path.via)) handle_contact(path, *opened);
   } else if (opened->kind == DatagramKind::kDht) {
     if (path.via != 0) return;  // the DHT speaks with endpoints only
     kad::Actions actions;
@@ -62,28 +62,43 @@ void Overlay::Impl::handle_relayed(const PathEndpoint& path, Bytes frame, int de
   }
 }
 
-void Overlay::Impl::handle_contact(const UdpEndpoint& from, const Sealer::Opened& opened) {
-  if (ContactFinder::is_request(opened.payload)) {
-    if (encoded_record.empty() || !contacts.allow(from.address, now())) return;
+void Overlay::Impl::handle_contact(const PathEndpoint& from, const Sealer::Opened& opened) {
+  if (const auto question = decode_find(opened.payload)) {
+    handle_find(from, opened.from, *question);
+  } else if (const auto answer = decode_found(opened.payload)) {
+    if (is_link(from.via)) handle_found(*answer);
+  } else if (ContactFinder::is_request(opened.payload)) {
+    if (encoded_record.empty() || !contacts.allow(from.udp.address, now())) return;
     const auto request = finder.on_request(opened.payload);
     if (!request) return;
     if (!request->record.empty()) learn(request->record);
-    send_sealed(contact_sealer, DatagramKind::kContact, opened.from, PathEndpoint{from, 0}, request->reply);
-    return;
+    send_sealed(contact_sealer, DatagramKind::kContact, opened.from, from, request->reply);
+  } else {
+    handle_reply(from, opened);
   }
-  const auto answer = finder.on_reply(opened.from, from, opened.payload, now());
+}
+
+void Overlay::Impl::handle_reply(const PathEndpoint& from, const Sealer::Opened& opened) {
+  const auto answer = finder.on_reply(opened.from, from.udp, opened.payload, now());
   if (!answer) return;
   const auto read = open_record(answer->record, parts.clock.unix_s());
   const auto expected = finder.root_of(opened.from);
   if (!read || !expected || read->root != *expected) {
-    log::debug("net", "contact_refused", {{"endpoint", to_string(from)}});
+    log::debug("net", "contact_refused", {{"endpoint", to_string(from.udp)}});
     return;
   }
   learn(answer->record);
-  kad::Actions actions;
-  const kad::Kad::Seed seed{read->tunnel.key, from, read->id()};
-  dht->bootstrap(std::span(&seed, 1), now(), actions);
-  carry_out(actions);
+  if (from.via == 0) {
+    contact_answered = true;
+    kad::Actions actions;
+    const kad::Kad::Seed seed{read->tunnel.key, from.udp, read->id()};
+    dht->bootstrap(std::span(&seed, 1), now(), actions);
+    carry_out(actions);
+  } else if (const auto dialled = tls_bootstrap.find(read->root); dialled != tls_bootstrap.end()) {
+    // The path manager, which knows the relay from now on, asks for the link that it needs.
+    links->close(dialled->second);
+    housekeep();
+  }
   if (const auto* known = book.find(read->id())) connect(*known);
 }
 

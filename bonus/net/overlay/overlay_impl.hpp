@@ -29,6 +29,8 @@ using Strand = boost::asio::strand<runtime::Executor>;
 struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<Overlay::Impl> {
   Impl(OverlayParts p, const crypto::Ed25519KeyPair& r, OverlayOptions o, const crypto::X25519Secret& tunnel_secret);
 
+  using Waiter = std::function<void(Result<NodeRecord>)>;
+
   // ---- engine threads (overlay_engine.cpp)
   void on_foreign_datagram(const UdpEndpoint& from, BytesView datagram) override;
   void send_via(const tunnel::Endpoint& to, std::span<const BytesView> datagrams) override;
@@ -38,7 +40,8 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   // ---- datagrams (overlay_datagrams.cpp)
   void handle(const PathEndpoint& path, Bytes datagram, int depth = 0);
   void handle_relayed(const PathEndpoint& path, Bytes frame, int depth);
-  void handle_contact(const UdpEndpoint& from, const Sealer::Opened& opened);
+  void handle_contact(const PathEndpoint& from, const Sealer::Opened& opened);
+  void handle_reply(const PathEndpoint& from, const Sealer::Opened& opened);
   void send(const PathEndpoint& path, BytesView datagram);
   void send_sealed(Sealer& sealer, DatagramKind kind, const crypto::X25519Public& to, const PathEndpoint& path,
                    BytesView payload);
@@ -54,7 +57,6 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
     Instant active;
     std::optional<nat::Actions::PathChanged> path;
   };
-  using Waiter = std::function<void(Result<NodeRecord>)>;
   void learn(BytesView record);
   void resolve(const Ipv6& address, Waiter waiter);
   void resolved(const kad::LookupDone& done);
@@ -85,6 +87,12 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   // ---- TLS links and the home router (overlay_links.cpp)
   [[nodiscard]] Result<> open_links();
   void start_mapper();
+  /// Nobody answers by UDP: asks the first hints by TLS who they are, so that one of them can relay.
+  void bootstrap_by_tls();
+  void handle_find(const PathEndpoint& from, const crypto::X25519Public& asker, const FindQuestion& question);
+  void handle_found(const FindAnswer& answer);
+  [[nodiscard]] bool ask_relay(const Ipv6& wanted, Waiter& waiter);
+  void ask_relay_again();
   void on_mapping(const std::optional<nat::PortMapping>& mapping);
 
   // ---- what people ask (overlay_status.cpp)
@@ -120,7 +128,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   NodeRecord record;
   Bytes encoded_record;
   bool record_stale = true;
-  Instant record_made, looked, swept;
+  Instant record_made, looked;
   std::vector<nat::PathManager::LocalAddress> local;
   std::vector<Bytes> containers;
   std::vector<Behind> behind;
@@ -135,6 +143,17 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   };
   std::map<kad::LookupId, Lookup> lookups;
   std::map<Ipv6, kad::LookupId> looking;
+  struct Question {
+    Ipv6 address;
+    std::vector<Waiter> waiters;
+    Instant asked;
+    unsigned attempts = 0;
+  };
+  std::map<std::uint64_t, Question> questions;          // to relays, by id
+  std::map<Ed25519PublicKey, PathEndpoint> link_roots;  // relays that a link of ours leads to
+  std::map<Ed25519PublicKey, std::uint32_t> tls_bootstrap;
+  bool contact_answered = false;
+  Instant began;
 
   // any thread
   mutable std::shared_mutex identity_mutex;

@@ -9,6 +9,10 @@ namespace bonus::net::overlay {
 namespace {
 
 constexpr Duration kConnectTimeout = std::chrono::seconds(8);
+constexpr Duration kUdpPatience = std::chrono::seconds(5), kQuestionPatience = std::chrono::seconds(2);
+constexpr std::uint16_t kTlsPort = 443;
+constexpr std::size_t kMaxTlsBootstrap = 3, kMaxQuestions = 128;
+constexpr unsigned kQuestionAttempts = 3;
 
 /// Connects outside by the helper and continues on the strand.
 runtime::Task<> connect_outside(host::Helper& helper, UdpEndpoint to, Strand strand,
@@ -32,9 +36,15 @@ Result<> Overlay::Impl::open_links() {
   events.up = [weak](const PathEndpoint& link, const Ed25519PublicKey& key, bool wanted) {
     const auto impl = weak.lock();
     if (!impl || impl->stopped || !wanted) return;
+    if (impl->tls_bootstrap.contains(key)) {
+      if (const auto asked = impl->finder.request(key))
+        impl->send_sealed(impl->contact_sealer, DatagramKind::kContact, asked->to, link, asked->payload);
+      return;
+    }
     // Which relay it is, its root key tells.
     const auto* known = impl->book.find(crypto::node_id(key));
     if (known == nullptr) return;
+    impl->link_roots[key] = link;
     nat::Actions actions;
     impl->paths->link_up(known->record.tunnel.key, link, key, impl->now(), actions);
     impl->carry_out(actions);
@@ -43,6 +53,7 @@ Result<> Overlay::Impl::open_links() {
   events.down = [weak](const PathEndpoint& link) {
     const auto impl = weak.lock();
     if (!impl || impl->stopped) return;
+    std::erase_if(impl->link_roots, [&](const auto& one) { return one.second.via == link.via; });
     nat::Actions actions;
     impl->paths->link_down(link.via, impl->now(), actions);
     impl->carry_out(actions);
@@ -105,6 +116,80 @@ void Overlay::Impl::start_mapper() {
       },
       std::move(mapper_options));
   mapper->start();
+}
+
+void Overlay::Impl::bootstrap_by_tls() {
+  if (contact_answered || !tls_bootstrap.empty() || !links || now() - began < kUdpPatience) return;
+  for (const auto& [key, endpoint] : hints) {
+    if (tls_bootstrap.size() >= kMaxTlsBootstrap) break;
+    if (const auto via = links->dial({UdpEndpoint{endpoint.address, kTlsPort}}, key)) tls_bootstrap[key] = *via;
+  }
+  if (!tls_bootstrap.empty()) log::info("net", "udp_unanswered", {{"trying", "TLS"}, {"nodes", tls_bootstrap.size()}});
+}
+
+bool Overlay::Impl::ask_relay(const Ipv6& wanted, Waiter& waiter) {
+  if (link_roots.empty() || questions.size() >= kMaxQuestions) return false;
+  for (auto& [id, question] : questions)
+    if (question.address == wanted) {
+      question.waiters.push_back(std::move(waiter));
+      return true;
+    }
+  Question& question = questions[parts.random.next_u64()];
+  question.address = wanted;
+  question.waiters.push_back(std::move(waiter));
+  ask_relay_again();
+  return true;
+}
+
+void Overlay::Impl::ask_relay_again() {
+  std::vector<std::uint64_t> given_up;
+  for (auto& [id, question] : questions) {
+    if (question.attempts > 0 && now() - question.asked < kQuestionPatience) continue;
+    if (link_roots.empty() || question.attempts >= kQuestionAttempts) {
+      given_up.push_back(id);
+      continue;
+    }
+    // Another relay each time.
+    auto relay = link_roots.begin();
+    std::advance(relay, question.attempts % link_roots.size());
+    question.asked = now();
+    ++question.attempts;
+    if (const auto key = contact_key(relay->first))
+      send_sealed(contact_sealer, DatagramKind::kContact, *key, relay->second, encode_find({id, question.address}));
+  }
+  for (const auto id : given_up) handle_found({id, {}});
+}
+
+void Overlay::Impl::handle_find(const PathEndpoint& from, const crypto::X25519Public& asker,
+                                const FindQuestion& question) {
+  if (!contacts.allow(from.udp.address, now())) return;
+  resolve(question.address, [weak = weak_from_this(), from, asker, id = question.id](const Result<NodeRecord>& found) {
+    const auto impl = weak.lock();
+    if (!impl) return;
+    FindAnswer answer{id, {}};
+    if (found && found->root == impl->root.public_key()) {
+      answer.record = impl->encoded_record;
+    } else if (found) {
+      if (const auto* known = impl->book.find(found->id())) answer.record = known->encoded;
+    }
+    impl->send_sealed(impl->contact_sealer, DatagramKind::kContact, asker, from, encode_found(answer));
+  });
+}
+
+void Overlay::Impl::handle_found(const FindAnswer& answer) {
+  const auto found = questions.find(answer.id);
+  if (found == questions.end()) return;
+  const Question question = std::move(found->second);
+  questions.erase(found);
+  if (!answer.record.empty()) learn(answer.record);
+  const auto* known = book.owner_of(question.address);
+  for (const auto& waiter : question.waiters) {
+    if (known != nullptr) {
+      waiter(known->record);
+    } else {
+      waiter(fail(ErrorCode::kNotFound, to_string(question.address) + " is not in the network, says the relay"));
+    }
+  }
 }
 
 }  // namespace bonus::net::overlay

@@ -45,6 +45,7 @@ void Overlay::Impl::resolve(const Ipv6& wanted, Waiter waiter) {
     waiter(fail(ErrorCode::kExhausted, "too many addresses are being looked up"));
     return;
   }
+  if (ask_relay(wanted, waiter)) return;
   kad::Actions actions;
   const auto id = dht->find_address(wanted, now(), actions);
   if (!id) {
