@@ -62,11 +62,13 @@ def http(url, timeout=10, headers=None, method="GET", data=None):
 
 
 class Devnet:
-    def __init__(self, nodes=4):
+    def __init__(self, nodes=4, topology=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="bonus-e2e-"))
         self.config_home = self.dir / "config"
         self.env = {"XDG_CONFIG_HOME": str(self.config_home), "HOME": str(self.dir), "NO_COLOR": "1"}
-        self.bonus("devnet", "up", "--detach", "--nodes", nodes, "--dir", self.dir / "net", timeout=240)
+        size = ["--nodes", nodes] if nodes else []  # none: as many as the topology has
+        under = ["--topology", topology] if topology else []
+        self.bonus("devnet", "up", "--detach", *size, *under, "--dir", self.dir / "net", timeout=240)
 
     def bonus(self, *args, check=True, timeout=DEADLINE_S, stdin=None):
         return run([BIN / "bonus", *args], check=check, timeout=timeout, env=self.env, stdin=stdin)
@@ -109,6 +111,11 @@ class Devnet:
     def start(self, name):
         self.bonus("devnet", "node", "start", name, "--dir", self.dir / "net")
 
+    def wire(self, command, *args):
+        """`bonus-wire` on the topology under the devnet; JSON."""
+        under = self.status()["topology"]
+        return json.loads(run([BIN / "bonus-wire", command, *args, "--prefix", under["prefix"], "--tag", under["tag"], "--json"]).stdout)
+
     def down(self):
         self.bonus("devnet", "down", "--dir", self.dir / "net", check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -123,12 +130,13 @@ class Devnet:
 class DevnetCase(unittest.TestCase):
     """One devnet for all tests of a class; tests run in the order of their names."""
     nodes = 4
+    topology = None
     net: Devnet
 
     @classmethod
     def setUpClass(cls):
         cls.failed = False
-        cls.net = Devnet(cls.nodes)
+        cls.net = Devnet(cls.nodes, cls.topology)
         cls.addClassCleanup(cls._finish)
 
     @classmethod
