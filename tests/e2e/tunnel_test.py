@@ -226,7 +226,7 @@ class Tunnel(unittest.TestCase):
                 self.works(starter, (self.theirs if starter is self.ours else self.ours).inner4)
                 first = self.handshake_time()
                 other = self.theirs if starter is self.ours else self.ours
-                self.assertEqual(starter.ping(other.inner4, 1350, interval=0.1, deadline=150), 1350)
+                self.assertEqual(starter.ping(other.inner4, 1350, interval=0.1, deadline=400), 1350)
                 self.assertGreater(self.handshake_time(), first + 100)
                 for end in self.lab.ends:
                     end.stop()

@@ -72,6 +72,7 @@ class End:
         self.inner4, self.inner6 = f"10.8.0.{number}", f"fd00:8::{number}"
         self.private, self.public = keypair()
         self.process = self.kind = self.log = None
+        self.extra_config = ""  # more peers, for example
         sh("ip", "netns", "add", self.ns)
         sh("ip", "-n", self.ns, "link", "set", "lo", "up")
 
@@ -97,7 +98,7 @@ class End:
         lines += [f"Endpoint = {peer.underlay}:{PORT}"] if endpoint else []
         lines += [f"PersistentKeepalive = {keepalive}"] if keepalive else []
         config = self.lab.dir / f"{self.dev}.conf"
-        config.write_text("\n".join(lines) + "\n")
+        config.write_text("\n".join(lines) + "\n" + self.extra_config)
         config.chmod(0o600)
         if kind == "bonus":
             argv, environment = [BIN / "bonus-tunnel", "--interface", self.dev, *args, config], os.environ

@@ -6,7 +6,8 @@
 namespace bonus::net::device {
 
 void Core::collect(Pending& pending) {
-  for (const auto peer : pending.actions.ready) {
+  for (; pending.collected < pending.actions.ready.size(); ++pending.collected) {
+    const auto peer = pending.actions.ready[pending.collected];
     Ready& ready = pending.ready.emplace_back();
     ready.peer = peer;
     ready.route = device->peer_route(peer, clock.now());
@@ -50,17 +51,21 @@ void Core::set_path_mtu(tunnel::PeerRef peer, std::optional<std::uint32_t> mtu) 
   ++mtu_version;
 }
 
-bool Core::push_control(const tunnel::Endpoint& from, BytesView datagram) {
+void Core::push_control(std::span<const Handshake> handshakes) {
+  bool was_empty = false;
   {
     const std::lock_guard guard(queue_mutex_);
-    if (control_.size() >= options.max_control) {
-      dropped_control.add();
-      return false;
+    was_empty = initiations_.empty() && answers_.empty();
+    for (const auto& handshake : handshakes) {
+      const bool initiation = handshake.bytes[0] == static_cast<std::uint8_t>(tunnel::MessageType::kInitiation);
+      auto& queue = initiation ? initiations_ : answers_;
+      if (queue.size() < options.max_control)
+        queue.push_back(handshake);
+      else
+        dropped_control.add();
     }
-    control_.push_back({from, Bytes(datagram.begin(), datagram.end())});
   }
-  queue_changed_.notify_one();
-  return true;
+  if (was_empty) queue_changed_.notify_one();
 }
 
 bool Core::push_injected(const tunnel::Endpoint& from, BytesView datagram) {
@@ -84,8 +89,9 @@ void Core::wake() {
   queue_changed_.notify_one();
 }
 
-Core::Work Core::wait_for_work(std::size_t limit, std::size_t& backlog) {
-  Work work;
+void Core::wait_for_work(std::size_t limit, Work& work) {
+  work.control.clear();
+  work.injected.clear();
   // Announced before the timer is read: a call that makes it earlier afterwards sees the announcement and wakes us.
   planned_wake_.store(std::numeric_limits<Instant::rep>::max());
   std::optional<Instant> next;
@@ -96,23 +102,25 @@ Core::Work Core::wait_for_work(std::size_t limit, std::size_t& backlog) {
   std::unique_lock guard(queue_mutex_);
   const Instant now = clock.now();
   if (next) planned_wake_.store(next->time_since_epoch().count());
-  const auto has_work = [&] { return woken_ || stopping || !control_.empty() || !injected_.empty(); };
+  const auto has_work = [&] {
+    return woken_ || stopping || !initiations_.empty() || !answers_.empty() || !injected_.empty();
+  };
   // An hour bounds the wait where there is no timer, so that a jump of the clock cannot matter.
   const Duration wait = next ? std::max(*next - now, Duration::zero()) : Duration(std::chrono::hours(1));
   if (wait > Duration::zero()) queue_changed_.wait_for(guard, wait, has_work);
   woken_ = false;
-  const auto move = [limit](std::deque<Incoming>& from, std::deque<Incoming>& to) {
-    while (!from.empty() && to.size() < limit) {
-      to.push_back(std::move(from.front()));
-      from.pop_front();
-    }
+  const auto move = [limit](auto& from, auto& to) {
+    const std::size_t count = std::min(limit - std::min(limit, to.size()), from.size());
+    const auto end = from.begin() + static_cast<std::ptrdiff_t>(count);
+    std::move(from.begin(), end, std::back_inserter(to));
+    from.erase(from.begin(), end);
   };
-  move(control_, work.control);
+  move(answers_, work.control);
+  move(initiations_, work.control);
   move(injected_, work.injected);
-  backlog = control_.size();
+  work.backlog = initiations_.size();
   guard.unlock();
   work.timer = next && clock.now() >= *next;
-  return work;
 }
 
 }  // namespace bonus::net::device

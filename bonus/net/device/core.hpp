@@ -2,6 +2,7 @@
 // carried out. Internal to the folder.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -10,6 +11,7 @@
 #include <unordered_map>
 
 #include "bonus/net/device/engine.hpp"
+#include "bonus/net/tunnel/transport.hpp"
 
 namespace bonus::net::device {
 
@@ -41,6 +43,17 @@ struct Core {
   const runtime::Clock& clock;
   std::atomic<bool> stopping{false};
 
+  struct Ready {
+    tunnel::PeerRef peer;
+    std::optional<tunnel::Route> route;
+    std::vector<Bytes> packets;
+  };
+  struct Pending {
+    tunnel::Actions actions;
+    std::vector<Ready> ready;
+    std::size_t collected = 0;  // of actions.ready
+  };
+
   // The lock of `device`. Never held while a hook runs or a system call is made.
   mutable std::shared_mutex device_mutex;
 
@@ -49,13 +62,17 @@ struct Core {
   template <class Fn>
   void locked(Fn&& fn) {
     Pending pending;
-    {
-      const std::unique_lock guard(device_mutex);
-      fn(*device, clock.now(), pending.actions);
-      collect(pending);
-    }
+    locked(pending, fn);
     carry_out(pending);
   }
+  /// The two halves apart, for a batch whose datagrams leave together.
+  template <class Fn>
+  void locked(Pending& pending, Fn&& fn) {
+    const std::unique_lock guard(device_mutex);
+    fn(*device, clock.now(), pending.actions);
+    collect(pending);
+  }
+  void carry_out(Pending& pending);
 
   /// What an inner packet to or from this peer may measure; at most EngineOptions::mtu.
   [[nodiscard]] std::uint32_t path_mtu(tunnel::PeerRef peer) const;
@@ -64,19 +81,27 @@ struct Core {
   std::atomic<std::uint64_t> mtu_version{0};
 
   // Work of the control thread.
+  struct Handshake {  // types 1 to 3 are small
+    tunnel::Endpoint from;
+    std::size_t size = 0;
+    std::array<std::uint8_t, tunnel::kInitiationSize> bytes;
+  };
   struct Incoming {
     tunnel::Endpoint from;
     Bytes bytes;
   };
+  /// What does not fit is dropped and counted.
+  void push_control(std::span<const Handshake> handshakes);
   /// False: the queue is full.
-  bool push_control(const tunnel::Endpoint& from, BytesView datagram);
   bool push_injected(const tunnel::Endpoint& from, BytesView datagram);
   struct Work {
-    std::deque<Incoming> control, injected;
+    std::vector<Handshake> control;
+    std::vector<Incoming> injected;
     bool timer = false;
+    std::size_t backlog = 0;  // handshakes that still wait
   };
-  /// Waits for work or a timer; at most `limit` of each queue. `backlog`: control datagrams still waiting.
-  [[nodiscard]] Work wait_for_work(std::size_t limit, std::size_t& backlog);
+  /// Waits for work or a timer; at most `limit` of each queue.
+  void wait_for_work(std::size_t limit, Work& work);
   void wake();
 
   /// Sends what waited for a peer; runs on whichever thread made it ready.
@@ -86,24 +111,15 @@ struct Core {
   std::atomic<std::uint64_t> dropped_send{0};
 
  private:
-  struct Ready {
-    tunnel::PeerRef peer;
-    std::optional<tunnel::Route> route;
-    std::vector<Bytes> packets;
-  };
-  struct Pending {
-    tunnel::Actions actions;
-    std::vector<Ready> ready;
-  };
   void collect(Pending& pending);
-  void carry_out(Pending& pending);
 
   mutable std::mutex mtu_mutex_;
   std::unordered_map<std::uint32_t, std::uint32_t> path_mtus_;
 
   std::mutex queue_mutex_;
   std::condition_variable queue_changed_;
-  std::deque<Incoming> control_, injected_;
+  std::deque<Handshake> initiations_, answers_;  // answers are to what we asked: no flood of initiations delays them
+  std::deque<Incoming> injected_;
   bool woken_ = false;
   std::atomic<Instant::rep> planned_wake_{std::numeric_limits<Instant::rep>::max()};
 };

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <array>
 #include <thread>
 
@@ -80,8 +81,9 @@ struct Engine::Impl {
 
   void run_inbound() {
     std::array<Receiver::Message, UdpSocket::kBatch> messages;
-    while (wait_readable(core.udp->fd(), stop_event.get())) {
-      const auto received = core.udp->receive();
+    bool more = false;  // the last batch was full: the next one waits already
+    while (more ? !core.stopping : wait_readable(core.udp->fd(), stop_event.get())) {
+      const auto received = core.udp->receive(more);
       if (received.empty()) continue;
       receives.add();
       for (std::size_t i = 0; i < received.size(); ++i)
@@ -92,16 +94,10 @@ struct Engine::Impl {
   }
 
   void run_control() {
+    Core::Work work;
     while (!core.stopping) {
-      std::size_t backlog = 0;
-      auto work = core.wait_for_work(kControlBatch, backlog);
-      const bool loaded = backlog > core.options.under_load_control;
-      for (const auto& item : work.control) {
-        core.locked([&](tunnel::Device& device, Instant now, tunnel::Actions& actions) {
-          device.set_under_load(loaded);
-          device.on_handshake_datagram(item.from, item.bytes, now, actions);
-        });
-      }
+      core.wait_for_work(kControlBatch, work);
+      serve_handshakes(work);
       for (auto& item : work.injected) {
         const Receiver::Message message{.from = item.from, .bytes = item.bytes, .segment = item.bytes.size()};
         const std::lock_guard guard(control_mutex);
@@ -111,6 +107,20 @@ struct Engine::Impl {
         core.locked(
             [](tunnel::Device& device, Instant now, tunnel::Actions& actions) { device.on_timer(now, actions); });
     }
+  }
+
+  // One lock a datagram, so that bulk never waits for more than one handshake; one system call for all answers.
+  void serve_handshakes(const Core::Work& work) {
+    if (work.control.empty()) return;
+    const bool loaded = work.backlog > core.options.under_load_control;
+    Core::Pending pending;
+    for (const auto& item : work.control) {
+      core.locked(pending, [&](tunnel::Device& device, Instant now, tunnel::Actions& actions) {
+        device.set_under_load(loaded);
+        device.on_handshake_datagram(item.from, BytesView(item.bytes).first(item.size), now, actions);
+      });
+    }
+    core.carry_out(pending);
   }
 
   Counter reads, receives;
@@ -168,8 +178,15 @@ Result<> Engine::send_datagram(const UdpEndpoint& to, BytesView datagram) {
 bool Engine::inject(std::uint32_t via, const UdpEndpoint& from, BytesView datagram) {
   if (datagram.empty() || via == 0) return false;
   const tunnel::Endpoint endpoint{.udp = from, .via = via};
-  const bool control = datagram[0] != static_cast<std::uint8_t>(tunnel::MessageType::kTransport);
-  return control ? impl_->core.push_control(endpoint, datagram) : impl_->core.push_injected(endpoint, datagram);
+  const auto type = tunnel::message_type(datagram);
+  if (!type) return false;
+  if (*type == tunnel::MessageType::kTransport) return impl_->core.push_injected(endpoint, datagram);
+  Core::Handshake handshake;
+  handshake.from = endpoint;
+  handshake.size = datagram.size();
+  std::ranges::copy(datagram, handshake.bytes.begin());
+  impl_->core.push_control({&handshake, 1});
+  return true;
 }
 
 bool Engine::inject_inner(BytesView packet) {

@@ -79,7 +79,8 @@ class Engine {
 
   /// Sends one control datagram at once, past all bulk. kIo: refused.
   [[nodiscard]] Result<> send_datagram(const UdpEndpoint& to, BytesView datagram);
-  /// A WireGuard datagram that came in through relay channel `via`; handled on the control thread. False: queue full.
+  /// A WireGuard datagram that came in through relay channel `via`; handled on the control thread. False: not one
+  /// (type 1 to 4 and its size), or the queue of data is full.
   bool inject(std::uint32_t via, const UdpEndpoint& from, BytesView datagram);
   /// Puts an inner IP packet into the TUN as if it had come from a peer (replies of the node itself). False: refused.
   bool inject_inner(BytesView packet);

@@ -39,7 +39,10 @@ bool Receiver::serve_control(const Message& message) {
       if (message.from.via == 0) core_.hooks.on_foreign_datagram(message.from.udp, datagram);
     } else if (tunnel::message_type(datagram)) {
       counters.control.add();
-      std::ignore = core_.push_control(message.from, datagram);
+      Core::Handshake& handshake = handshakes_.emplace_back();
+      handshake.from = message.from;
+      handshake.size = datagram.size();
+      std::ranges::copy(datagram, handshake.bytes.begin());
     } else {
       counters.malformed.add();
     }
@@ -52,6 +55,10 @@ void Receiver::receive(std::span<const Message> messages, Instant now) {
   static_assert(UdpSocket::kBatch <= 32);
   messages = messages.first(std::min<std::size_t>(messages.size(), 32));
   for (std::size_t i = 0; i < messages.size(); ++i) bulk |= std::uint32_t{serve_control(messages[i])} << i;
+  if (!handshakes_.empty()) {
+    core_.push_control(handshakes_);
+    handshakes_.clear();
+  }
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if ((bulk >> i & 1) != 0) decrypt(messages[i], now);
   }

@@ -50,6 +50,7 @@ class Receiver {
   PacketCipher cipher_;
   Coalescer coalescer_;
   std::vector<Entry> cache_;
+  std::vector<Core::Handshake> handshakes_;
   std::vector<std::uint64_t> run_counters_;
   std::vector<std::span<std::uint8_t>> run_plain_;
   std::unique_ptr<bool[]> run_fresh_;

@@ -24,6 +24,9 @@ namespace {
 constexpr std::size_t kSlotBytes = 65536;  // the greatest message that UDP_GRO makes
 constexpr std::size_t kControlBytes = 128;
 constexpr int kSendPatienceMs = 20;
+constexpr std::size_t kSendBatch = 64;
+constexpr std::size_t kAskLarge = 8;
+constexpr std::size_t kSmallBatchBytes = 64 * 1024;
 
 union SocketAddress {
   sockaddr any;
@@ -68,6 +71,7 @@ void set_buffer(int fd, int forced, int plain, int bytes) {
 }
 
 void add_segment(msghdr& message, std::uint8_t* control, std::size_t segment) {
+  std::memset(control, 0, CMSG_SPACE(sizeof(std::uint16_t)));
   message.msg_control = control;
   message.msg_controllen = CMSG_SPACE(sizeof(std::uint16_t));
   cmsghdr* header = CMSG_FIRSTHDR(&message);
@@ -94,7 +98,8 @@ struct UdpSocket::Slots {
   alignas(cmsghdr) std::array<std::array<std::uint8_t, kControlBytes>, kBatch> control{};
 };
 
-UdpSocket::UdpSocket(host::Fd fd, bool v6) : fd_(std::move(fd)), v6_(v6), slots_(std::make_unique<Slots>()) {
+UdpSocket::UdpSocket(host::Fd fd, bool v6)
+    : fd_(std::move(fd)), v6_(v6), slots_(std::make_unique<Slots>()), ask_(kAskLarge) {
   received_.reserve(kBatch);
 }
 UdpSocket::~UdpSocket() = default;
@@ -171,11 +176,11 @@ bool UdpSocket::send_singly(const UdpMessage& message) {
 std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
   std::size_t refused = 0;
   while (!messages.empty()) {
-    const std::size_t count = std::min(messages.size(), kBatch);
-    std::array<mmsghdr, kBatch> headers{};
-    std::array<iovec, kBatch> pieces;
-    std::array<SocketAddress, kBatch> to;
-    alignas(cmsghdr) std::array<std::array<std::uint8_t, CMSG_SPACE(sizeof(std::uint16_t))>, kBatch> control{};
+    const std::size_t count = std::min(messages.size(), kSendBatch);
+    std::array<mmsghdr, kSendBatch> headers;
+    std::array<iovec, kSendBatch> pieces;
+    std::array<SocketAddress, kSendBatch> to;
+    alignas(cmsghdr) std::array<std::array<std::uint8_t, CMSG_SPACE(sizeof(std::uint16_t))>, kSendBatch> control;
     const bool gso = has_offload();
     std::size_t ready = 0;
     for (; ready < count; ++ready) {
@@ -183,6 +188,7 @@ std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
       const bool many = message.segment != 0 && message.bytes.size() > message.segment;
       if (many && !gso) break;
       msghdr& header = headers[ready].msg_hdr;
+      header = {};
       pieces[ready] = {const_cast<std::uint8_t*>(message.bytes.data()), message.bytes.size()};
       header.msg_iov = &pieces[ready];
       header.msg_iovlen = 1;
@@ -211,9 +217,9 @@ std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
   return refused;
 }
 
-std::span<const UdpSocket::Received> UdpSocket::receive() {
+std::span<const UdpSocket::Received> UdpSocket::receive(bool& more) {
   received_.clear();
-  for (std::size_t i = 0; i < kBatch; ++i) {
+  for (std::size_t i = 0; i < ask_; ++i) {
     slots_->pieces[i] = {slots_->bytes.get() + i * kSlotBytes, kSlotBytes};
     msghdr& header = slots_->messages[i].msg_hdr;
     header = {};
@@ -224,7 +230,9 @@ std::span<const UdpSocket::Received> UdpSocket::receive() {
     header.msg_control = slots_->control[i].data();
     header.msg_controllen = kControlBytes;
   }
-  const int count = ::recvmmsg(fd_.get(), slots_->messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+  const int count = ::recvmmsg(fd_.get(), slots_->messages.data(), static_cast<unsigned>(ask_), MSG_DONTWAIT, nullptr);
+  more = count > 0 && static_cast<std::size_t>(count) == ask_;
+  std::size_t total = 0;
   for (int n = 0; n < count; ++n) {
     const auto i = static_cast<std::size_t>(n);
     msghdr& header = slots_->messages[i].msg_hdr;
@@ -241,11 +249,13 @@ std::span<const UdpSocket::Received> UdpSocket::receive() {
         overflows_.store(value, std::memory_order_relaxed);
       }
     }
+    total += size;
     if ((header.msg_flags & MSG_TRUNC) != 0 || size == 0) continue;
     received_.push_back({.from = decode(slots_->from[i]),
                          .bytes = {slots_->bytes.get() + i * kSlotBytes, size},
                          .segment = std::min(segment, size)});
   }
+  ask_ = more && total < kSmallBatchBytes ? kBatch : kAskLarge;
   return received_;
 }
 

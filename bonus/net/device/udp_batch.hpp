@@ -55,9 +55,9 @@ class UdpSocket {
     std::span<std::uint8_t> bytes;  ///< Valid, and may be written, until the next receive().
     std::size_t segment = 0;        ///< Datagrams in `bytes` begin at multiples of it; never 0 unless empty.
   };
-  /// What is waiting, at most kBatch messages; empty: nothing. Does not block.
-  [[nodiscard]] std::span<const Received> receive();
-  static constexpr std::size_t kBatch = 8;
+  /// What is waiting, at most kBatch messages; empty: nothing. Does not block. `more`: it took as many as it asked for.
+  [[nodiscard]] std::span<const Received> receive(bool& more);
+  static constexpr std::size_t kBatch = 32;
 
   [[nodiscard]] std::uint64_t receive_overflows() const { return overflows_.load(std::memory_order_relaxed); }
 
@@ -74,6 +74,7 @@ class UdpSocket {
   std::atomic<std::uint64_t> overflows_{0};  // datagrams that found the receive buffer full (SO_RXQ_OVFL)
   std::unique_ptr<Slots> slots_;
   std::vector<Received> received_;
+  std::size_t ask_;  // messages of the next batch: few large ones, so that they stay in the cache, or many small ones
 };
 
 }  // namespace bonus::net::device

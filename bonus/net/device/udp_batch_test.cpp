@@ -1,0 +1,104 @@
+// Batches over the loopback: with and without offloads the same datagrams arrive.
+#include "bonus/net/device/udp_batch.hpp"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <map>
+
+namespace bonus::net::device {
+namespace {
+
+UdpEndpoint loopback(std::uint16_t port) {
+  UdpEndpoint out;
+  out.address.bytes[10] = out.address.bytes[11] = 0xff;
+  out.address.bytes[12] = 127;
+  out.address.bytes[15] = 1;
+  out.port = port;
+  return out;
+}
+
+std::unique_ptr<UdpSocket> open(bool offload) {
+  UdpOptions options;
+  options.bind = loopback(0).address;
+  options.offload = offload;
+  auto socket = UdpSocket::open(options);
+  EXPECT_TRUE(socket) << socket.error().message;
+  return socket ? std::move(*socket) : nullptr;
+}
+
+// Datagrams until `count` have come or none comes for a second.
+std::vector<Bytes> take(UdpSocket& socket, std::size_t count, UdpEndpoint* from = nullptr) {
+  std::vector<Bytes> out;
+  while (out.size() < count) {
+    pollfd wait{.fd = socket.fd(), .events = POLLIN, .revents = 0};
+    if (::poll(&wait, 1, 1000) <= 0) break;
+    bool more = false;
+    for (const auto& message : socket.receive(more)) {
+      if (from != nullptr) *from = message.from;
+      for (std::size_t at = 0; at < message.bytes.size(); at += message.segment) {
+        const auto piece = message.bytes.subspan(at, std::min(message.segment, message.bytes.size() - at));
+        out.emplace_back(piece.begin(), piece.end());
+      }
+    }
+  }
+  return out;
+}
+
+TEST(UdpBatch, DatagramsArriveWholeWithAndWithoutOffloads) {
+  for (const bool sends : {false, true})
+    for (const bool receives : {false, true}) {
+      const auto a = open(sends), b = open(receives);
+      ASSERT_TRUE(a && b);
+      std::vector<std::uint8_t> bytes(20 * 1200 + 700);
+      for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i / 1200 + i);
+      std::vector<UdpMessage> messages;
+      messages.push_back({.to = loopback(b->port()), .bytes = bytes, .segment = 1200});
+      for (std::size_t i = 1; i < 70; ++i)
+        messages.push_back({.to = loopback(b->port()), .bytes = BytesView(bytes).subspan(i, i)});
+      EXPECT_EQ(a->send(messages), 0u);
+      UdpEndpoint from;
+      const auto got = take(*b, 21 + 69, &from);
+      ASSERT_EQ(got.size(), 21u + 69u);
+      EXPECT_EQ(from, loopback(a->port()));
+      for (std::size_t i = 0; i < 21; ++i) {
+        const auto expected = BytesView(bytes).subspan(i * 1200, std::min<std::size_t>(1200, bytes.size() - i * 1200));
+        EXPECT_TRUE(std::ranges::equal(got[i], expected)) << i;
+      }
+      for (std::size_t i = 1; i < 70; ++i) EXPECT_EQ(got[20 + i].size(), i);
+    }
+}
+
+TEST(UdpBatch, WhatTheSystemRefusesIsCounted) {
+  const auto a = open(true);
+  ASSERT_TRUE(a);
+  const Bytes bytes(100, 1);
+  UdpEndpoint nowhere = loopback(9);
+  nowhere.address.bytes = {};
+  nowhere.address.bytes[0] = 0x20;  // an IPv6 address from a socket bound to an IPv4 one
+  const UdpMessage messages[] = {{.to = nowhere, .bytes = bytes}, {.to = loopback(a->port()), .bytes = bytes}};
+  EXPECT_EQ(a->send(messages), 1u);
+  EXPECT_EQ(take(*a, 1).size(), 1u) << "the rest is sent";
+}
+
+TEST(UdpBatch, ATakenPortIsNamed) {
+  const auto a = open(true);
+  ASSERT_TRUE(a);
+  UdpOptions options;
+  options.bind = loopback(0).address;
+  options.port = a->port();
+  const auto again = UdpSocket::open(options);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kConflict);
+  EXPECT_NE(again.error().message.find(std::to_string(a->port())), std::string::npos);
+}
+
+TEST(UdpBatch, OnlyBoundUdpSocketsAreAdopted) {
+  EXPECT_FALSE(UdpSocket::adopt(host::Fd(::socket(AF_INET, SOCK_DGRAM, 0)), true));
+  EXPECT_FALSE(UdpSocket::adopt(host::Fd(::socket(AF_UNIX, SOCK_DGRAM, 0)), true));
+  EXPECT_FALSE(UdpSocket::adopt(host::Fd(-1), true));
+}
+
+}  // namespace
+}  // namespace bonus::net::device
