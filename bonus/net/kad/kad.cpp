@@ -28,24 +28,21 @@ Config complete(Config config) {
 
 }  // namespace
 
-Position position_of(const Ed25519PublicKey& root, std::uint64_t epoch, const Hash32& beacon, Ring ring,
-                     std::uint64_t ring_id) {
-  Writer in;
-  in.bytes(as_bytes("bonus/dht-position/v1"));
-  in.bytes(root);
-  in.u64(epoch);
-  in.bytes(beacon);
-  in.u8(static_cast<std::uint8_t>(ring));
-  in.u64(ring_id);
-  return Reader(crypto::sha256(in.out)).u64();
-}
-
-Hash32 key_at(const Hash32& key, std::uint64_t epoch) {
+Hash32 key_at(const Hash32& key, std::uint64_t epoch, const Hash32& beacon, Ring ring, std::uint64_t ring_id) {
   Writer in;
   in.bytes(as_bytes("bonus/dht-key/v1"));
   in.bytes(key);
   in.u64(epoch);
+  in.bytes(beacon);
+  in.u8(static_cast<std::uint8_t>(ring));
+  in.u64(ring_id);
   return crypto::sha256(in.out);
+}
+
+Position position_of(const Ed25519PublicKey& root, std::uint64_t epoch, const Hash32& beacon, Ring ring,
+                     std::uint64_t ring_id) {
+  const auto address = overlay_address(crypto::node_id(root));
+  return Reader(key_at(address_key(address), epoch, beacon, ring, ring_id)).u64();
 }
 
 Kad::Impl::Impl(Config config, runtime::Random& random, const Checker& checker, Instant now, UnixSeconds unix_now)
@@ -213,7 +210,29 @@ Result<> Kad::set_own_record(Bytes record, Instant now, Actions& actions) {
 }
 
 void Kad::clear_own_record() {
-  std::erase_if(impl_->publications_, [](const auto& one) { return one.kind == DataKind::kRecord; });
+  std::erase_if(impl_->publications_,
+                [](const auto& one) { return one.kind == DataKind::kRecord && one.proxied.is_zero(); });
+}
+
+Result<> Kad::publish_for(Bytes record, Instant now, Actions& actions) {
+  TRY_ASSIGN(const auto facts, impl_->checker_.record(record, impl_->unix_at(now)));
+  if (facts.root == impl_->config_.root) return fail(ErrorCode::kDenied, "DHT: the record is our own");
+  auto& all = impl_->publications_;
+  const auto former = std::ranges::find(all, facts.root, &Impl::Publication::proxied);
+  if (former != all.end() && former->sequence >= facts.sequence) return {};
+  withdraw_for(facts.root);
+  const auto proxied =
+      static_cast<std::size_t>(std::ranges::count_if(all, [](const auto& one) { return !one.proxied.is_zero(); }));
+  if (proxied + facts.keys.size() > kMaxProxied)
+    return fail(ErrorCode::kExhausted, "DHT: this node publishes for too many others already");
+  const auto shared = std::make_shared<const Bytes>(std::move(record));
+  for (const auto& key : facts.keys) all.push_back({key, DataKind::kRecord, shared, facts.sequence, now, facts.root});
+  impl_->timer(now, actions);
+  return {};
+}
+
+void Kad::withdraw_for(const Ed25519PublicKey& root) {
+  std::erase_if(impl_->publications_, [&](const auto& one) { return one.proxied == root; });
 }
 
 Result<LookupId> Kad::lookup(const Hash32& key, LookupKind kind, Instant now, Actions& actions) {
@@ -227,7 +246,7 @@ Result<LookupId> Kad::lookup(const Hash32& key, LookupKind kind, Instant now, Ac
     return id;
   }
   one.plan = impl_->plan_for(kind);
-  impl_->start_step(one, now);
+  impl_->start_step(one, now, actions);
   impl_->pump(id, now, actions);
   return id;
 }
@@ -381,7 +400,7 @@ std::vector<TableEntry> Kad::table(Instant now) const {
 
 std::optional<Bytes> Kad::held_record(const Ipv6& address) const {
   for (const auto& view : impl_->views_) {
-    const auto key = key_at(address_key(address), view->scope().epoch);
+    const auto key = impl_->key_in(view->scope(), address_key(address));
     for (const auto& held : impl_->store_.all())
       if (held.key == key && held.kind == DataKind::kRecord) return held.data;
   }

@@ -47,6 +47,11 @@ class Kad {
   Result<> set_own_record(Bytes record, Instant now, Actions& actions);
   /// Ends publishing; what is stored expires.
   void clear_own_record();
+  /// Publishes the record of a node that cannot do it itself: a relay for a client whose network blocks UDP. A newer
+  /// record replaces the one before. kExhausted above kMaxProxied keys.
+  Result<> publish_for(Bytes record, Instant now, Actions& actions);
+  void withdraw_for(const Ed25519PublicKey& root);
+  static constexpr std::size_t kMaxProxied = 1024;
 
   /// Exactly one LookupDone follows, at once if the answer is here. kExhausted: too many lookups are under way.
   Result<LookupId> lookup(const Hash32& key, LookupKind kind, Instant now, Actions& actions);
@@ -83,10 +88,12 @@ class Kad {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Where a node of this root key stands (exposed for tools and simulations).
+/// Where a key lives in an epoch and ring: SHA-256("bonus/dht-key/v1" || key || epoch || beacon || ring || ring id).
+[[nodiscard]] Hash32 key_at(const Hash32& key, std::uint64_t epoch, const Hash32& beacon, Ring ring = Ring::kGlobal,
+                            std::uint64_t ring_id = 0);
+/// Where a node of this root key stands: the head of key_at() of its own address. A node is thus the closest to its own
+/// record, and whoever has it in a table can name it to who looks the record up.
 [[nodiscard]] Position position_of(const Ed25519PublicKey& root, std::uint64_t epoch, const Hash32& beacon,
                                    Ring ring = Ring::kGlobal, std::uint64_t ring_id = 0);
-/// Where a key lives in an epoch: SHA-256("bonus/dht-key/v1" || key || epoch).
-[[nodiscard]] Hash32 key_at(const Hash32& key, std::uint64_t epoch);
 
 }  // namespace bonus::net::kad

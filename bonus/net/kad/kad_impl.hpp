@@ -48,6 +48,8 @@ struct Kad::Impl {
     Bytes best;
     std::uint64_t best_sequence = 0;
     bool found = false, conflict = false;
+    unsigned names = 0, named_hops = 0;
+    std::optional<Instant> named_at;
     unsigned hops = 0, requests = 0;
     SharedBytes store;
     DataKind store_kind = DataKind::kRecord;
@@ -61,6 +63,7 @@ struct Kad::Impl {
     SharedBytes data;
     std::uint64_t sequence = 0;
     Instant due;
+    Ed25519PublicKey proxied{};  ///< Published for this node; zero: our own.
   };
   struct ToProbe {
     crypto::X25519Public key;
@@ -82,6 +85,7 @@ struct Kad::Impl {
   [[nodiscard]] View* view(const Scope& scope) const;
   [[nodiscard]] const View& primary() const;
   [[nodiscard]] Position position_in(const View& view, IdentityPool::Id identity);
+  [[nodiscard]] Hash32 key_in(const Scope& scope, const Hash32& key) const;
   [[nodiscard]] Position position_at(const Scope& scope, const Ed25519PublicKey& root) const;
   [[nodiscard]] bool usable(const UdpEndpoint& endpoint) const;
   void adopt(const crypto::X25519Public& key, const UdpEndpoint& endpoint, const Proof& proof, Duration rtt,
@@ -124,12 +128,13 @@ struct Kad::Impl {
   Lookup& new_lookup(const Hash32& key, LookupKind kind, Instant now);
   [[nodiscard]] std::vector<Attempt> plan_for(LookupKind kind) const;
   [[nodiscard]] bool local_answer(Lookup& lookup, Instant now);
-  void start_step(Lookup& lookup, Instant now);
+  void start_step(Lookup& lookup, Instant now, Actions& actions);
   void pump(LookupId id, Instant now, Actions& actions);
   void step_done(Lookup& lookup, Instant now, Actions& actions);
   void store_all(Lookup& lookup, Instant now, Actions& actions);
   void found_data(Lookup& lookup, std::uint32_t path, const Message& m, const crypto::X25519Public& from, float rtt_ms,
                   unsigned depth, Instant now, Actions& actions);
+  void name_it(Lookup& lookup, std::span<const Candidate> told, unsigned depth, Instant now, Actions& actions);
   void finish(LookupId id, Instant now, Actions& actions);
   LookupId publish(const Publication& publication, bool report, Instant now, Actions& actions);
   void search_position(const Scope& scope, Position target, bool fills, Instant now, Actions& actions);

@@ -81,15 +81,19 @@ void ContactFinder::again(const Ed25519PublicKey& root, Instant now) {
   found->second.next = now;
 }
 
-ContactSend ContactFinder::ask(Target& target) {
-  target.request = random_.next_u64();
+Bytes ContactFinder::encode_request(std::uint64_t id) const {
   Bytes payload{kVersion, kRequest};
-  put_u64(payload, target.request);
+  put_u64(payload, id);
   payload.push_back(static_cast<std::uint8_t>(self_.size() >> 8));
   payload.push_back(static_cast<std::uint8_t>(self_.size()));
   append(payload, self_);
   payload.resize(std::max(payload.size(), kRequestBytes));
-  return {target.key, target.endpoint, std::move(payload)};
+  return payload;
+}
+
+ContactSend ContactFinder::ask(Target& target) {
+  target.request = random_.next_u64();
+  return {target.key, target.endpoint, encode_request(target.request)};
 }
 
 std::vector<ContactSend> ContactFinder::on_timer(Instant now) {

@@ -39,6 +39,8 @@ class ContactFinder {
   [[nodiscard]] std::vector<ContactSend> on_timer(Instant now);
   /// The question to this node once more, for another way than UDP. Nothing when it is not wanted.
   [[nodiscard]] std::optional<ContactSend> request(const Ed25519PublicKey& root);
+  /// A request whose answer nobody waits for: only to show our record.
+  [[nodiscard]] Bytes introduction() const { return encode_request(0); }
   [[nodiscard]] std::optional<Instant> next_timer() const;
 
   struct Answer {
@@ -69,6 +71,7 @@ class ContactFinder {
     bool answered = false;
   };
   [[nodiscard]] ContactSend ask(Target& target);
+  [[nodiscard]] Bytes encode_request(std::uint64_t id) const;
   runtime::Random& random_;
   std::size_t limit_;
   Bytes self_;

@@ -109,6 +109,7 @@ void Overlay::Impl::publish_record() {
   if (const auto set = dht->set_own_record(encoded_record, now(), actions); !set)
     log::warn("net", "record_not_published", {{"error", set.error().message}});
   carry_out(actions);
+  introduce_to_relays();
 }
 
 void Overlay::Impl::begin() {

@@ -72,6 +72,7 @@ void Overlay::Impl::handle_contact(const PathEndpoint& from, const Sealer::Opene
     const auto request = finder.on_request(opened.payload);
     if (!request) return;
     if (!request->record.empty()) learn(request->record);
+    if (is_link(from.via)) publish_for(from.via, opened.from, request->record);
     send_sealed(contact_sealer, DatagramKind::kContact, opened.from, from, request->reply);
   } else {
     handle_reply(from, opened);

@@ -89,6 +89,10 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   void start_mapper();
   /// Nobody answers by UDP: asks the first hints by TLS who they are, so that one of them can relay.
   void bootstrap_by_tls();
+  /// We relay: a client on a TLS link cannot store its record in the DHT itself.
+  void publish_for(std::uint32_t via, const crypto::X25519Public& asker, BytesView record);
+  /// We are the client: gives the relays our record, now and whenever it changes.
+  void introduce_to_relays();
   void handle_find(const PathEndpoint& from, const crypto::X25519Public& asker, const FindQuestion& question);
   void handle_found(const FindAnswer& answer);
   [[nodiscard]] bool ask_relay(const Ipv6& wanted, Waiter& waiter);
@@ -152,6 +156,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   std::map<std::uint64_t, Question> questions;          // to relays, by id
   std::map<Ed25519PublicKey, PathEndpoint> link_roots;  // relays that a link of ours leads to
   std::map<Ed25519PublicKey, std::uint32_t> tls_bootstrap;
+  std::map<std::uint32_t, Ed25519PublicKey> proxied;  // by link: whom we publish for
   bool contact_answered = false;
   Instant began;
 

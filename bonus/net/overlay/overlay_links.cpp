@@ -45,6 +45,7 @@ Result<> Overlay::Impl::open_links() {
     const auto* known = impl->book.find(crypto::node_id(key));
     if (known == nullptr) return;
     impl->link_roots[key] = link;
+    impl->introduce_to_relays();
     nat::Actions actions;
     impl->paths->link_up(known->record.tunnel.key, link, key, impl->now(), actions);
     impl->carry_out(actions);
@@ -53,6 +54,10 @@ Result<> Overlay::Impl::open_links() {
   events.down = [weak](const PathEndpoint& link) {
     const auto impl = weak.lock();
     if (!impl || impl->stopped) return;
+    if (const auto served = impl->proxied.find(link.via); served != impl->proxied.end()) {
+      impl->dht->withdraw_for(served->second);
+      impl->proxied.erase(served);
+    }
     std::erase_if(impl->link_roots, [&](const auto& one) { return one.second.via == link.via; });
     nat::Actions actions;
     impl->paths->link_down(link.via, impl->now(), actions);
@@ -125,6 +130,28 @@ void Overlay::Impl::bootstrap_by_tls() {
     if (const auto via = links->dial({UdpEndpoint{endpoint.address, kTlsPort}}, key)) tls_bootstrap[key] = *via;
   }
   if (!tls_bootstrap.empty()) log::info("net", "udp_unanswered", {{"trying", "TLS"}, {"nodes", tls_bootstrap.size()}});
+}
+
+void Overlay::Impl::publish_for(std::uint32_t via, const crypto::X25519Public& asker, BytesView encoded) {
+  const auto read = open_record(encoded, parts.clock.unix_s());
+  if (!options.relays || !read) return;
+  // Only for who sent it: the datagram was sealed with the form of this root key.
+  const auto key = contact_key(read->root);
+  if (!key || *key != asker) return;
+  kad::Actions actions;
+  if (const auto done = dht->publish_for(Bytes(encoded.begin(), encoded.end()), now(), actions); !done) {
+    log::debug("net", "not_published", {{"node", to_hex(read->id())}, {"error", done.error().message}});
+    return;
+  }
+  proxied[via] = read->root;
+  carry_out(actions);
+}
+
+void Overlay::Impl::introduce_to_relays() {
+  for (const auto& [relay, link] : link_roots) {
+    const auto key = contact_key(relay);
+    if (key) send_sealed(contact_sealer, DatagramKind::kContact, *key, link, finder.introduction());
+  }
 }
 
 bool Overlay::Impl::ask_relay(const Ipv6& wanted, Waiter& waiter) {
