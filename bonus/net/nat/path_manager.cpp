@@ -17,7 +17,7 @@ constexpr auto kRelayHeadStart = milliseconds(250);  // of direct probes before 
 constexpr auto kHomeRetry = seconds(120);
 constexpr std::size_t kMaxRelaysKnown = 16, kMaxRecordRelays = 2;
 
-Duration backoff(int cycle) { return seconds(std::min(300, 3 << std::min(cycle - 1, 7))); }
+Duration backoff(int cycle) { return seconds(std::min(120, 3 << std::min(cycle - 1, 6))); }
 
 }  // namespace
 
@@ -187,6 +187,7 @@ std::vector<RecordEndpoint> PathManager::Impl::relays_of(const Peer& peer) const
 void PathManager::Impl::begin_cycle(Peer& peer, Instant now, Actions& out) {
   ++peer.cycle;
   peer.cycle_at = now + backoff(peer.cycle);
+  context_.relays.check(now);
   offer_record(peer, now);
   const auto relays = relays_of(peer);
   for (const RecordEndpoint& relay : relays) context_.relays.use(relay.relay, relay.address, now, out);
@@ -363,6 +364,7 @@ void PathManager::Impl::take_events(RelayClient::Events events, Instant now, Act
         for (auto& [key, peer] : peers_) {
           if (key == event.relay && is_link(event.path.via)) peer->paths.offer(event.path, Word::kChannel, 5, now);
           if (!peer->wanted || peer->paths.has_direct()) continue;
+          if (event.path.via == 0 && peer->paths.current()) peer->cycle = 0, peer->cycle_at = now;  // UDP works (again)
           if (peer->introduce_tries < 3 && !peer->introduced) peer->introduce_at = now;
           if (!peer->paths.current() && !peer->channel_at) peer->channel_at = now;
           schedule(*peer);

@@ -64,8 +64,9 @@ class PathManager {
   [[nodiscard]] Result<> connect(const NodeRecord& record, Instant now, Actions& out);
   void forget(const crypto::X25519Public& peer, Actions& out);
 
-  /// An opened kPath or kRelay payload. `path` says where it came in: for a datagram out of a relay channel what
-  /// on_relayed() returned, for an extra socket or a TLS link its `via`.
+  /// An opened kPath or kRelay payload. A link or socket is always named by the same PathEndpoint. `path` says where it
+  /// came in: for a datagram out of a relay channel what on_relayed() returned, for an extra socket or a TLS link its
+  /// `via`.
   void on_payload(DatagramKind kind, const crypto::X25519Public& from, const PathEndpoint& path, BytesView payload,
                   Instant now, Actions& out);
   /// Tunnel or DHT traffic with the peer: `received` was authenticated and came on its current path. At most a few

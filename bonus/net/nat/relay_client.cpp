@@ -124,17 +124,19 @@ void RelayClient::on_control(const crypto::X25519Public& from, const PathEndpoin
       by_path_.erase(relay.path);
       relay.path = path;
       by_path_[path] = from;
+      relay.announce = true;
     }
     relay.state = relay.state == State::kFailed ? State::kRegistering : relay.state;
     send_register(from, relay, path, m->cookie, out);
   } else if (const auto* registered = std::get_if<Registered>(&*decoded)) {
     if (registered->id != relay.id || path != relay.path) return;
-    const bool fresh = relay.state != State::kReady;
+    const bool fresh = relay.state != State::kReady || std::exchange(relay.announce, false);
     relay.state = State::kReady;
+    relay.heard = now;
     relay.tries = relay.failures = 0;
     relay.next = now + options_.keepalive;
     if (is_link(path.via)) {
-      relay.udp_retry = now + kUdpRetry;
+      if (fresh) relay.udp_retry = now + kUdpRetry;
     } else if (relay.link) {
       out.close.push_back(*relay.link);
       relay.link.reset();
@@ -241,6 +243,11 @@ void RelayClient::close(std::uint32_t via, Instant now, Actions& out, bool tell)
 
 void RelayClient::touch(std::uint32_t via, Instant now) {
   if (const auto found = channels_.find(via); found != channels_.end()) found->second.used = now;
+}
+
+void RelayClient::check(Instant now) {
+  for (auto& [key, relay] : relays_)
+    if (relay.state == State::kReady && relay.tries == 0 && relay.heard + seconds(1) <= now) relay.next = now;
 }
 
 void RelayClient::moved(Instant now, Actions& out) {

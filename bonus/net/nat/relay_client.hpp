@@ -44,6 +44,8 @@ class RelayClient {
   void use(const crypto::X25519Public& relay, const UdpEndpoint& address, Instant now, Actions& out);
   void close(std::uint32_t via, Instant now, Actions& out, bool tell = true);
   void touch(std::uint32_t via, Instant now);  ///< The channel is in use: renew it in time.
+  /// Something else fails: ask the relays at once whether they still reach us.
+  void check(Instant now);
   /// Our address has changed: register everywhere again.
   void moved(Instant now, Actions& out);
 
@@ -90,8 +92,8 @@ class RelayClient {
     PathEndpoint path;  // what the registration goes over
     std::uint64_t id = 0;
     int tries = 0, failures = 0, offers = 0;
-    Instant next, used, offers_since, udp_retry;
-    bool link_wanted = false;
+    Instant next, used, heard, offers_since, udp_retry;
+    bool link_wanted = false, announce = false;
     std::optional<std::uint32_t> link;
     std::map<crypto::X25519Public, Opening> opening;
     std::map<crypto::X25519Public, Accepting> accepting;  // until the relay says that the channel is open

@@ -133,6 +133,7 @@ class Host {
   std::map<std::uint32_t, std::uint16_t> sockets;  // extra sockets: via -> port
   std::uint16_t port = 51820;
   std::map<std::uint32_t, std::pair<Host*, std::uint32_t>> links;  // via -> other end
+  std::map<std::uint32_t, UdpEndpoint> link_remotes;
   std::map<crypto::X25519Public, std::vector<std::pair<Instant, Actions::PathChanged>>> history;
   std::map<crypto::X25519Public, int> lost;
   std::vector<std::uint32_t> received_marks;
@@ -182,6 +183,10 @@ class Internet {
     ++host.sent_packets;
     host.sent_bytes += datagram.size();
     const UdpEndpoint inside{host.address, port};
+    if (lan && host.nat != nullptr && to.address.bytes[12] == host.address.bytes[12]) {
+      events.after(std::chrono::milliseconds(1), [=, this, nat = host.nat] { deliver(nat, to, inside, datagram); });
+      return;
+    }
     const UdpEndpoint from = host.nat != nullptr ? host.nat->out(inside, to, events.now()) : inside;
     if (tap) tap(from, to, datagram);
     if (random.chance(link.loss)) return;
@@ -207,6 +212,8 @@ class Internet {
         server->links[there] = {dialling, here};
         ++links_made;
         const PathEndpoint path{{server->address, 443}, here};
+        dialling->link_remotes[here] = path.udp;
+        server->link_remotes[there] = {dialling->address, 40000};
         dialling->act([&](Actions& out) { dialling->paths().link_up(want.relay, path, root, events.now(), out); });
       });
       return;
@@ -227,6 +234,7 @@ class Internet {
   LinkModel link;
   std::vector<Host*> relays;
   std::size_t links_made = 0;
+  bool lan = false;  ///< Hosts behind the same router reach each other by their own addresses.
   std::function<void(const UdpEndpoint& from, const UdpEndpoint& to, const Bytes& datagram)> tap;
 
  private:
@@ -319,8 +327,8 @@ inline void Host::send_raw(const PathEndpoint& to, const Bytes& datagram) {
     const auto found = links.find(to.via);
     if (found == links.end()) return;
     const auto [other, via] = found->second;
-    internet_.events.after(internet_.link.delay, [other, via, datagram, from = UdpEndpoint{address, 40000}] {
-      if (other->links.contains(via)) other->receive({from, via}, datagram);
+    internet_.events.after(internet_.link.delay, [other, via, datagram] {
+      if (other->links.contains(via)) other->receive({other->link_remotes[via], via}, datagram);
     });
     return;
   }
@@ -401,5 +409,33 @@ inline void Host::arm() {
       act([&](Actions& out) { manager_->on_timer(internet_.events.now(), out); });
     });
 }
+
+/// Three relays and two nodes behind routers of the given kinds.
+struct Pair {
+  Pair(std::uint64_t seed, Router ka, Router kb, PathOptions options = {}) : net(seed) {
+    for (unsigned i = 1; i <= 3; ++i) net.add_relay(i);
+    for (Host* relay : net.relays) relay->start();
+    a = &make("a", ka, 1, options);
+    b = &make("b", kb, 2, options);
+  }
+  Host& make(const std::string& label, Router kind, unsigned number, const PathOptions& options) {
+    if (kind == Router::kOpen) return net.add_host(label, v4(8, 8, number, 10), nullptr, options);
+    Nat& nat = net.add_nat(kind, v4(8, 8, number, 1));
+    return net.add_host(label, v4(192, 168, 1, 10 + number), &nat, options);
+  }
+  /// Registered at their relays, with records that say so.
+  void settle() {
+    a->start();
+    b->start();
+    net.run(std::chrono::seconds(3));
+  }
+  [[nodiscard]] std::optional<PathKind> kind(Host& from, Host& to) {
+    const auto path = from.paths().path(to.key());
+    if (!path) return std::nullopt;
+    return path->kind;
+  }
+  Internet net;
+  Host *a, *b;
+};
 
 }  // namespace bonus::net::nat::sim
