@@ -122,6 +122,35 @@ TEST_F(Attack, OnePrefixCannotTakeTheWholeBudget) {
   EXPECT_EQ(of(c).cookies_sent, 380u);
 }
 
+TEST_F(Attack, AFloodFromOnePlaceAsksNothingOfOthers) {
+  const InitiationBytes message = forged();
+  for (int ms = 0; ms < 500; ++ms) {
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      b_.device->on_handshake_datagram(source(i), message, net_.now, b_.actions);
+      b_.actions.clear();
+    }
+    if (ms == 400) a_.send(b_.inner, "let me in");
+    net_.run_for(milliseconds(1));
+  }
+  EXPECT_THAT(b_.received, ElementsAre("let me in"));
+  EXPECT_EQ(of(a_).cookies_received, 0u);
+  EXPECT_LE(of(b_).key_agreements, 510u);  // 400 at once, 200 a second
+  // And who lives in the flooding prefix comes in with a cookie.
+  Host neighbour(net_, "100.64.0.200:7", "fd00::d");
+  (void)neighbour.add(b_);
+  (void)b_.add(neighbour, false);
+  neighbour.send(b_.inner, "me too");
+  for (int ms = 0; ms < 100; ++ms) {
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      b_.device->on_handshake_datagram(source(i), message, net_.now, b_.actions);
+      b_.actions.clear();
+    }
+    net_.run_for(milliseconds(1));
+  }
+  EXPECT_THAT(b_.received, ElementsAre("let me in", "me too"));
+  EXPECT_EQ(of(neighbour).cookies_received, 1u);
+}
+
 TEST_F(Attack, CookiesAreForTheirSourceOnly) {
   b_.device->set_under_load(true);
   Actions actions;

@@ -48,20 +48,22 @@ bool Device::loaded(Instant now) {
 }
 
 bool Device::admit(const Endpoint& from, BytesView message, Instant now, Actions& actions) {
-  // What is asked of us counts, not what we did of it: under a steady flood the load does not seem to end.
-  demand_ = std::min(demand_ + 1, options_.initiation_burst);
+  const bool proven = cookies_.check_mac2(message, from, now);
+  const bool allowed = (proven ? proven_ : unproven_).allow(from.udp.address, now);
+  // What is asked of us counts, not what we did of it: under a steady flood the load does not seem to end. What its
+  // prefix may not ask does not count: a flood from one place is no reason to make others prove theirs.
+  if (allowed) demand_ = std::min(demand_ + 1, options_.initiation_burst);
   const bool busy = loaded(now);
-  if (!cookies_.check_mac2(message, from, now)) {
-    if (!busy && unproven_.allow(from.udp.address, now)) return true;
-    // Sources are easily forged until now: a prefix that somebody floods from, or in whose name, gets cookies, and who
-    // really lives there comes back with one. 64 bytes, never more than what came.
-    const CookieReplyBytes reply = cookies_.reply(message, from, identity_.cookie_key, now);
-    actions.send.push_back({from, to_bytes(reply)});
-    ++counters_.cookies_sent;
+  if (allowed && (proven || !busy)) return true;
+  if (proven) {
+    ++counters_.dropped_rate;
     return false;
   }
-  if (proven_.allow(from.udp.address, now)) return true;
-  ++counters_.dropped_rate;
+  // Sources are easily forged until now: a prefix that somebody floods from, or in whose name, gets cookies, and who
+  // really lives there comes back with one. 64 bytes, never more than what came.
+  const CookieReplyBytes reply = cookies_.reply(message, from, identity_.cookie_key, now);
+  actions.send.push_back({from, to_bytes(reply)});
+  ++counters_.cookies_sent;
   return false;
 }
 
