@@ -23,6 +23,9 @@ constexpr Duration kFailureLifetime = std::chrono::seconds(2);  ///< RFC 9520, s
 constexpr std::uint16_t kEdeBlocked = 15;                       ///< RFC 8914.
 constexpr std::size_t kPlainUdpBytes = 512;                     ///< RFC 1035, section 4.2.1.
 
+/// Shared by the cache and the questions that were waiting for it.
+using FactPtr = std::shared_ptr<const Fact>;
+
 /// A client that waits for an answer.
 struct Waiter {
   Client client;
@@ -37,7 +40,7 @@ struct Pending {
   bool local = false;
   std::vector<Waiter> waiters;
   Instant deadline;
-  std::unordered_map<std::string, Fact> facts;
+  std::unordered_map<std::string, FactPtr> facts;
 };
 
 struct PendingLookup {
@@ -104,7 +107,7 @@ struct Core::Impl {
   Counters counters;
   Forwarder forwarder;
   Cache<Answer> answers;
-  Cache<Fact> facts;
+  Cache<FactPtr> facts;
   std::unordered_map<std::uint64_t, Pending> pending;
   std::unordered_map<std::string, std::uint64_t> by_key;
   std::set<std::pair<Instant, std::uint64_t>> deadlines;
@@ -359,11 +362,11 @@ struct Core::Impl {
     const FactFinder finder = [&](const FactKey& key) -> FactView {
       const std::string text = key.text();
       // What this question was told itself counts, however short it may be kept.
-      if (const auto it = question.facts.find(text); it != question.facts.end()) return {&it->second, 0};
+      if (const auto it = question.facts.find(text); it != question.facts.end()) return {it->second.get(), 0};
       const auto* hit = facts.find(text, now);
       if (hit == nullptr) return {};
       ++counters.cache_hits;
-      return {&hit->value, seconds(now - hit->stored)};
+      return {hit->value.get(), seconds(now - hit->stored)};
     };
     LocalAnswer local = answer_local(question.question, config.own_address, finder);
     if (!local.needs) {
@@ -388,16 +391,17 @@ struct Core::Impl {
     out.emplace_back(Lookup{lookup, local.needs->kind, local.needs->label, local.needs->lease, local.needs->address});
   }
 
-  void on_fact(std::uint64_t lookup, const Fact& fact, Instant now, Actions& out) {
+  void on_fact(std::uint64_t lookup, Fact&& told, Instant now, Actions& out) {
     const auto it = lookups.find(lookup);
     if (it == lookups.end()) return;
     const PendingLookup waiting = std::move(it->second);
     lookups.erase(it);
     lookup_by_key.erase(waiting.key);
-    Duration keep = std::chrono::seconds(fact.zone.ttl_s);
-    if (fact.error)
-      keep = fact.error->code == ErrorCode::kNotFound ? std::chrono::seconds(kNegativeTtlS) : kFailureLifetime;
-    facts.put(waiting.key, fact, fact_bytes(fact), now, keep);
+    const auto fact = std::make_shared<const Fact>(std::move(told));
+    Duration keep = std::chrono::seconds(fact->zone.ttl_s);
+    if (fact->error)
+      keep = fact->error->code == ErrorCode::kNotFound ? std::chrono::seconds(kNegativeTtlS) : kFailureLifetime;
+    facts.put(waiting.key, fact, fact_bytes(*fact), now, keep);
     for (const std::uint64_t id : waiting.questions) {
       const auto question = pending.find(id);
       if (question == pending.end()) continue;

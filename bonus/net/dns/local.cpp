@@ -386,6 +386,7 @@ Fact make_fact(Result<NameZone> zone) {
   std::erase_if(out.zone.entries, [](const NameEntry& entry) {
     return entry.sub.size() > kMaxNameBytes || entry.alias.size() > 4 * kMaxNameBytes;
   });
+  while (fact_bytes(out) > kMaxZoneBytes) out.zone.entries.pop_back();
   return out;
 }
 

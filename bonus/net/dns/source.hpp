@@ -12,6 +12,7 @@ namespace bonus::net::dns {
 
 /// Bounds of a NameZone; the server cuts or refuses what is beyond them, whoever the source is.
 inline constexpr std::size_t kMaxZoneEntries = 64, kMaxEntryValues = 16, kMaxTextBytes = 1024;
+inline constexpr std::size_t kMaxZoneBytes = 64 << 10;  ///< In memory.
 
 struct ServiceRecord {  ///< RFC 2782.
   std::uint16_t priority = 0, weight = 0, port = 0;
