@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "bonus/net/host/policy.hpp"
 #include "bonus/net/host/test_support.hpp"
 
 namespace bonus::net::host {
@@ -31,9 +32,12 @@ std::string read_all(const std::string& path) {
 Result<> overlay_works() {
   const Fd tun = open_tun("bonus0");
   CHILD_CHECK(static_cast<bool>(tun));
-  TRY(prepare_node_namespace());
   TRY_ASSIGN(auto netlink, Netlink::open());
   TRY(configure_overlay_device(netlink, "bonus0", ip("fd12::1"), 1280));
+  TRY(configure_overlay_device(netlink, "bonus0", ip("fd12::1"), 1280));  // twice is once
+  TRY_ASSIGN(const auto device, netlink.link("bonus0"));
+  TRY_ASSIGN(const auto addresses, netlink.addresses());
+  for (const auto& at : addresses) CHILD_CHECK(at.index != device.index || at.address == ip("fd12::1"));
   const Fd socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const auto to = testing::endpoint("fd77::9", 9);
   // Usable at once: no waiting for duplicate address detection.
@@ -65,6 +69,7 @@ TEST(Namespace, OwnNamespaceHasALoopbackAndCarriesTheOverlay) {
     for (const auto& link : links) CHILD_CHECK(link.name != "eth0");
     TRY_ASSIGN(const auto lo, netlink.link("lo"));
     CHILD_CHECK(lo.up);
+    TRY(prepare_node_namespace());
     return overlay_works();
   });
 }
@@ -133,7 +138,10 @@ TEST(Namespace, WithoutPrivilegesAUserNamespaceOrAClearMessage) {
     }
     CHILD_CHECK(*isolation == Isolation::kUserNamespace);
     CHILD_CHECK(::geteuid() != 0);
-    return overlay_works();
+    TRY(overlay_works());
+    TRY(prepare_node_namespace());
+    TRY_ASSIGN(auto rules, Policy::open());
+    return rules.apply(PolicyState{.node_addresses = {ip("fd12::1")}});
   });
 }
 

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/inet6.h>
 #include <netlink/route/link/veth.h>
 
 #include <algorithm>
@@ -178,6 +180,11 @@ Result<> Netlink::set_up(std::string_view name, bool up) {
 Result<> Netlink::set_mtu(std::string_view name, std::uint32_t mtu) {
   return change_link(socket_.get(), name, "setting the MTU of",
                      [mtu](rtnl_link* link) { rtnl_link_set_mtu(link, mtu); });
+}
+
+Result<> Netlink::no_link_local(std::string_view name) {
+  return change_link(socket_.get(), name, "configuring",
+                     [](rtnl_link* link) { (void)rtnl_link_inet6_set_addr_gen_mode(link, IN6_ADDR_GEN_MODE_NONE); });
 }
 
 Result<> Netlink::rename(std::string_view name, std::string_view to) {

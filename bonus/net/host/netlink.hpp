@@ -74,6 +74,8 @@ class Netlink {
   [[nodiscard]] Result<Link> link(std::string_view name);
   [[nodiscard]] Result<> set_up(std::string_view name, bool up = true);
   [[nodiscard]] Result<> set_mtu(std::string_view name, std::uint32_t mtu);
+  /// No link-local address when it comes up: it has the addresses that it is given.
+  [[nodiscard]] Result<> no_link_local(std::string_view name);
   [[nodiscard]] Result<> rename(std::string_view name, std::string_view to);  ///< The link must be down.
   [[nodiscard]] Result<> move(std::string_view name, int namespace_fd);
   [[nodiscard]] Result<> remove(std::string_view name);  ///< Of a veth: both ends. kNotFound.

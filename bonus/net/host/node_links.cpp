@@ -67,6 +67,7 @@ Result<> prepare_node_namespace() {
 }
 
 Result<> configure_overlay_device(Netlink& netlink, std::string_view device, const Ipv6& address, std::uint32_t mtu) {
+  TRY(netlink.no_link_local(device));
   TRY(netlink.set_mtu(device, mtu));
   TRY(netlink.add_address(device, Prefix{address, 128}));
   TRY(netlink.set_up(device));
