@@ -123,6 +123,11 @@ class Host {
   void receive(const PathEndpoint& from, Bytes datagram);
   void send_raw(const PathEndpoint& to, const Bytes& datagram);
   void sign();
+  /// The record with this node's signature.
+  Bytes encode_record() {
+    NodeRecord copy = record_;
+    return sign_record(copy, root_).value();
+  }
 
   PathManager& paths() { return *manager_; }
   Sealer& sealer() { return sealer_; }
@@ -190,7 +195,8 @@ class Internet {
     const UdpEndpoint from = host.nat != nullptr ? host.nat->out(inside, to, events.now()) : inside;
     if (tap) tap(from, to, datagram);
     if (random.chance(link.loss)) return;
-    events.after(random.between(link.delay, link.delay + link.jitter), [=, this] { arrive(from, to, datagram); });
+    const UdpEndpoint source = rewrite ? rewrite(from) : from;
+    events.after(random.between(link.delay, link.delay + link.jitter), [=, this] { arrive(source, to, datagram); });
   }
   void arrive(const UdpEndpoint& from, const UdpEndpoint& to, const Bytes& datagram) {
     for (const auto& nat : nats_) {
@@ -236,6 +242,7 @@ class Internet {
   std::size_t links_made = 0;
   bool lan = false;  ///< Hosts behind the same router reach each other by their own addresses.
   std::function<void(const UdpEndpoint& from, const UdpEndpoint& to, const Bytes& datagram)> tap;
+  std::function<UdpEndpoint(const UdpEndpoint& from)> rewrite;  ///< A man in the middle changes source addresses.
 
  private:
   void deliver(Nat* nat, const UdpEndpoint& to, const UdpEndpoint& from, const Bytes& datagram) {

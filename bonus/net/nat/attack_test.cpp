@@ -1,0 +1,282 @@
+// What an attacker can make these cores do: reflection, forged and replayed datagrams, relays without permission.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "bonus/net/nat/path_message.hpp"
+#include "bonus/net/nat/relay_message.hpp"
+#include "bonus/net/nat/sim_net.hpp"
+
+namespace bonus::net::nat::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const Ipv6 kVictim = v4(5, 5, 5, 5);
+
+struct Counter {
+  std::size_t packets = 0, bytes = 0, largest = 0;
+  void add(std::size_t size) { ++packets, bytes += size, largest = std::max(largest, size); }
+};
+
+/// Counts what is sent to the victim's address.
+Counter& watch(Internet& net, Counter& counter) {
+  net.tap = [&counter](const UdpEndpoint&, const UdpEndpoint& to, const Bytes& datagram) {
+    if (to.address == kVictim) counter.add(datagram.size());
+  };
+  return counter;
+}
+
+Bytes seal(Host& from, const Host& to, DatagramKind kind, const Bytes& payload) {
+  return from.sealer().seal(kind, to.key(), payload).value();
+}
+
+TEST(Attack, AThirdPartyCannotMakeANodeFloodAVictim) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    Pair pair(seed, Router::kOpen, Router::kPort);
+    pair.settle();
+    Host& mallory = *pair.a;
+    mallory.connect(*pair.b);  // a peer with a confirmed path: its introductions are listened to
+    pair.net.run(seconds(3));
+    ASSERT_TRUE(mallory.paths().path(pair.b->key()));
+    Counter victim;
+    watch(pair.net, victim);
+    const auto path = mallory.paths().path(pair.b->key())->path;
+    // Different nonces, origins and ports; as the rendezvous' own word and as the introduced peer's.
+    for (unsigned i = 0; i < 200; ++i) {
+      Introduce m;
+      pair.net.random.fill(m.origin.bytes);
+      m.nonce = i;
+      m.attested = {kVictim, static_cast<std::uint16_t>(1000 + i)};
+      for (std::uint16_t port = 0; port < kMaxIntroduced; ++port)
+        m.endpoints.push_back({kVictim, static_cast<std::uint16_t>(2000 + port)});
+      mallory.send_raw(path, seal(mallory, *pair.b, DatagramKind::kPath, encode(m)));
+      pair.net.run(milliseconds(50));
+    }
+    pair.net.run(seconds(5));
+    EXPECT_GE(victim.packets, 1U);  // the attack really reached the code that probes
+    EXPECT_LE(victim.packets, 5U);
+    EXPECT_LE(victim.largest, 128U);
+  }
+}
+
+TEST(Attack, ARendezvousIsAskedByWhoIsThereOnlyAndCostsMoreThanItCauses) {
+  Pair pair(3, Router::kOpen, Router::kPort);
+  pair.settle();
+  Host& mallory = *pair.a;
+  Host& relay = *pair.net.relays[0];
+  Counter victim;
+  watch(pair.net, victim);
+  Rendezvous m;
+  m.target = pair.b->key();
+  m.nonce = 7;
+  for (std::uint16_t port = 0; port < kMaxIntroduced; ++port)
+    m.endpoints.push_back({kVictim, static_cast<std::uint16_t>(2000 + port)});
+  const Bytes request = seal(mallory, relay, DatagramKind::kPath, encode(m));
+  mallory.send_raw({{relay.address, 51820}, 0}, request);
+  pair.net.run(seconds(5));
+  EXPECT_GE(victim.packets, 1U);
+  EXPECT_LE(victim.packets, 5U);
+  EXPECT_LE(victim.bytes, request.size());
+  // The same from an address that is not the registered one: the relay does nothing.
+  Counter all;
+  pair.net.tap = [&](const UdpEndpoint& from, const UdpEndpoint&, const Bytes& datagram) {
+    if (from.address == relay.address) all.add(datagram.size());
+  };
+  m.nonce = 8;
+  const Bytes spoofed = seal(mallory, relay, DatagramKind::kPath, encode(m));
+  pair.net.arrive({kVictim, 9}, {relay.address, 51820}, spoofed);
+  pair.net.run(milliseconds(500));
+  EXPECT_EQ(all.packets, 0U);
+}
+
+TEST(Attack, AReplayedProbeGetsOneSmallAnswerAndChangesNothing) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    Pair pair(seed, Router::kOpen, Router::kOpen);
+    pair.settle();
+    std::vector<Bytes> captured;
+    pair.net.tap = [&](const UdpEndpoint& from, const UdpEndpoint& to, const Bytes& datagram) {
+      if (from.address == pair.a->address && to.address == pair.b->address) captured.push_back(datagram);
+    };
+    pair.a->connect(*pair.b);
+    pair.net.run(seconds(3));
+    pair.a->set_address(v4(8, 8, 1, 77), nullptr);  // probes with the "roamed" flag as well
+    pair.net.run(seconds(3));
+    const auto before = pair.b->paths().path(pair.a->key());
+    ASSERT_TRUE(before);
+    ASSERT_GE(captured.size(), 4U);
+    Counter victim;
+    watch(pair.net, victim);
+    std::size_t replayed = 0;
+    for (const Bytes& datagram : captured) {
+      pair.net.arrive({kVictim, 4444}, {pair.b->address, 51820}, datagram);
+      replayed += datagram.size();
+      pair.net.run(milliseconds(10));
+    }
+    pair.net.run(seconds(10));
+    EXPECT_LE(victim.packets, captured.size());
+    EXPECT_LE(victim.bytes, replayed);
+    const auto after = pair.b->paths().path(pair.a->key());
+    ASSERT_TRUE(after);
+    EXPECT_EQ(after->path, before->path);
+  }
+}
+
+TEST(Attack, ForgedAnswersProveNothing) {
+  Internet net(4);
+  Host& a = net.add_host("a", v4(8, 8, 1, 1), nullptr);
+  Host& b = net.add_host("b", v4(8, 8, 2, 1), nullptr);
+  Host& mallory = net.add_host("m", v4(6, 6, 6, 6), nullptr);
+  for (Host* host : {&a, &b, &mallory}) host->start();
+  b.powered = false;
+  std::vector<Bytes> probes;
+  net.tap = [&](const UdpEndpoint&, const UdpEndpoint& to, const Bytes& datagram) {
+    if (to.address == b.address) probes.push_back(datagram);
+  };
+  a.connect(b);
+  for (int i = 0; i < 200; ++i) {
+    // Mallory does not know the ids; and does not have b's key, so its answers are its own.
+    Ack ack;
+    ack.id = static_cast<std::uint64_t>(i);
+    ack.challenge = 5;
+    ack.observed = {a.address, 51820};
+    ack.size = kMinProbePayload;
+    mallory.send_raw({{a.address, 51820}, 0}, seal(mallory, a, DatagramKind::kPath, encode(ack)));
+    Confirm confirm;
+    confirm.challenge = static_cast<std::uint64_t>(i);
+    mallory.send_raw({{a.address, 51820}, 0}, seal(mallory, a, DatagramKind::kPath, encode(confirm)));
+    // What a sent comes back to it, or with a changed byte.
+    if (!probes.empty()) {
+      Bytes echo = probes[static_cast<std::size_t>(i) % probes.size()];
+      net.arrive({b.address, 51820}, {a.address, 51820}, echo);
+      echo[static_cast<std::size_t>(i) % echo.size()] ^= 1;
+      net.arrive({b.address, 51820}, {a.address, 51820}, echo);
+    }
+    net.run(milliseconds(20));
+  }
+  EXPECT_FALSE(a.paths().path(b.key()));
+  EXPECT_FALSE(a.paths().path(mallory.key()));
+  EXPECT_TRUE(a.history.empty());
+}
+
+TEST(Attack, AnAnswerFromAnotherAddressThanTheProbedOneProvesNothing) {
+  Internet net(4);
+  Host& a = net.add_host("a", v4(8, 8, 1, 1), nullptr);
+  Host& b = net.add_host("b", v4(8, 8, 2, 1), nullptr);
+  a.start();
+  b.start();
+  // Everything of b arrives from the victim's address: a man in the middle wants the path to go there.
+  net.rewrite = [&](const UdpEndpoint& from) { return from.address == b.address ? UdpEndpoint{kVictim, 1} : from; };
+  a.connect(b);
+  net.run(seconds(5));
+  EXPECT_FALSE(a.paths().path(b.key()));
+}
+
+TEST(Attack, NothingIsAmplifiedBeforeRoutability) {
+  // Every kind of message from addresses that have proven nothing, sealed with keys that are valid but unknown, and
+  // with the key of a client that is registered elsewhere.
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    Pair pair(seed, Router::kOpen, Router::kOpen);
+    pair.settle();
+    Host& relay = *pair.net.relays[0];
+    Host& stranger = pair.net.add_host("s", v4(6, 6, 6, 6), nullptr);
+    stranger.start();
+    for (Host* target : {&relay, pair.b}) {
+      for (Host* sender : {&stranger, pair.a}) {
+        std::vector<std::pair<DatagramKind, Bytes>> payloads;
+        Probe probe;
+        probe.id = 5;
+        probe.want_record = true;
+        payloads.emplace_back(DatagramKind::kPath, encode(probe));
+        probe.size = kMaxPathPayload;
+        payloads.emplace_back(DatagramKind::kPath, encode(probe));
+        probe.record = sender->encode_record();
+        probe.sequence = sender->record().sequence;
+        payloads.emplace_back(DatagramKind::kPath, encode(probe));
+        payloads.emplace_back(DatagramKind::kPath, encode(Ack{false, 1, 2, {kVictim, 1}, 40, {}}));
+        payloads.emplace_back(DatagramKind::kPath, encode(Confirm{true, false, 1, {kVictim, 1}}));
+        payloads.emplace_back(DatagramKind::kPath, encode(Rendezvous{false, pair.b->key(), 1, NatKind::kCone, {}}));
+        payloads.emplace_back(DatagramKind::kPath,
+                              encode(Introduce{false, pair.b->key(), 1, NatKind::kCone, {kVictim, 1}, {}}));
+        payloads.emplace_back(DatagramKind::kPath, encode(nat::Spray{false, 1}));
+        payloads.emplace_back(DatagramKind::kRelay, encode(Register{1, 2, {}}));
+        payloads.emplace_back(DatagramKind::kRelay, encode(Register{1, 0, probe.record}));
+        payloads.emplace_back(DatagramKind::kRelay, encode(Keep{1}));
+        payloads.emplace_back(DatagramKind::kRelay, encode(Open{pair.b->key(), 1, 2, {}}));
+        payloads.emplace_back(DatagramKind::kRelay, encode(Accept{pair.b->key(), 1, false, {}}));
+        payloads.emplace_back(DatagramKind::kRelay, encode(Close{1}));
+        for (const auto& [kind, payload] : payloads) {
+          const Bytes datagram = seal(*sender, *target, kind, payload);
+          Counter caused;
+          pair.net.tap = [&](const UdpEndpoint&, const UdpEndpoint& to, const Bytes& sent) {
+            if (to.address == kVictim) caused.add(sent.size());
+          };
+          pair.net.arrive({kVictim, 4444}, {target->address, 51820}, datagram);
+          pair.net.run(seconds(2));
+          EXPECT_LE(caused.bytes, datagram.size())
+              << "seed " << seed << " kind " << static_cast<int>(kind) << " type " << static_cast<int>(payload[1]);
+          EXPECT_LE(caused.packets, 1U);
+        }
+      }
+    }
+  }
+}
+
+TEST(Attack, PrivateMulticastAndOverlayAddressesAreNotProbed) {
+  Internet net(1);
+  Host& a = net.add_host("a", v4(8, 8, 1, 1), nullptr);
+  Host& b = net.add_host("b", v4(8, 8, 2, 1), nullptr);
+  a.start();
+  b.start();
+  NodeRecord record = b.record();
+  record.endpoints.clear();
+  for (const std::string_view text : {"10.0.0.1:9", "127.0.0.1:9", "224.0.0.1:9", "169.254.1.1:9", "[fd00::1]:9",
+                                      "[ff02::1]:9", "[fe80::1]:9", "[::1]:9"})
+    record.endpoints.push_back({RecordEndpoint::Kind::kObserved, parse_endpoint(text).value(), {}});
+  std::size_t sent = 0;
+  net.tap = [&](const UdpEndpoint&, const UdpEndpoint&, const Bytes&) { ++sent; };
+  a.act([&](Actions& out) { (void)a.paths().connect(record, net.events.now(), out); });
+  net.run(seconds(20));
+  EXPECT_EQ(sent, 0U);
+}
+
+TEST(Attack, RelayedFramesNeedPermissionTokenAndAddress) {
+  Pair pair(2, Router::kSymmetric, Router::kSymmetric);
+  pair.settle();
+  std::vector<std::pair<UdpEndpoint, Bytes>> frames;
+  pair.net.tap = [&](const UdpEndpoint& from, const UdpEndpoint&, const Bytes& datagram) {
+    if (datagram[0] == 0xB3) frames.emplace_back(from, datagram);
+  };
+  pair.a->connect(*pair.b);
+  pair.net.run(seconds(5));
+  ASSERT_FALSE(frames.empty());
+  Host* relay = nullptr;
+  for (Host* host : pair.net.relays)
+    if (host->paths().relay_server()->stats().channels == 1) relay = host;
+  ASSERT_NE(relay, nullptr);
+  pair.net.tap = nullptr;
+  pair.net.run(seconds(1));
+  const auto carried = [&] { return relay->paths().relay_server()->stats().packets; };
+  auto before = carried();
+  // A frame that was seen, from elsewhere; and guessed tokens from a client's own address.
+  Bytes frame;
+  UdpEndpoint client;
+  for (const auto& [from, bytes] : frames)
+    if (from.address == v4(8, 8, 1, 1)) frame = bytes, client = from;
+  pair.net.arrive({kVictim, 1}, {relay->address, 51820}, frame);
+  for (int i = 0; i < 1000; ++i) {
+    Bytes guess = frame;
+    for (std::size_t at = 2; at < 10; ++at) guess[at] = static_cast<std::uint8_t>(pair.net.random.below(256));
+    pair.net.arrive(client, {relay->address, 51820}, guess);
+  }
+  EXPECT_EQ(carried(), before);
+  EXPECT_GE(relay->paths().relay_server()->stats().refused, 1001U);
+  // The same frame from the client's own address is carried: the test would notice if nothing ever was.
+  pair.net.arrive(client, {relay->address, 51820}, frame);
+  EXPECT_EQ(carried(), before + 1);
+}
+
+}  // namespace
+}  // namespace bonus::net::nat::sim
