@@ -29,8 +29,10 @@ std::function<int()> add_dht_command(CLI::App& app) {
   dht->add_option("--lookups", setup.lookups, "Lookups of random nodes' records")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  dht->add_option("--rounds", setup.rounds, "Refresh rounds before the lookups")
+  dht->add_option("--rounds", setup.rounds, "Refresh rounds before the lookups (policy near)")
       ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  dht->add_option("--publishers", setup.publishers, "Nodes whose records are published and looked up; 0: all")
       ->capture_default_str();
   dht->add_option("--warm", setup.warm, "Candidates of each bucket that tables start with")
       ->check(CLI::Range(16, 1024))

@@ -3,73 +3,26 @@
 
 #include <gmock/gmock.h>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
 #include <deque>
 #include <mutex>
-#include <thread>
 
 #include "bonus/chain/api/host.hpp"
 #include "bonus/chain/api/market_abi.hpp"
+#include "bonus/cli/fake_node_testing.hpp"
 #include "bonus/cli/node_api.hpp"
 #include "bonus/cli/registry_client.hpp"
 #include "bonus/cli/run_testing.hpp"
 #include "bonus/codec/abi.hpp"
 #include "bonus/crypto/hash.hpp"
 #include "bonus/crypto/keystore.hpp"
-#include "bonus/runtime/http/http.hpp"
 
 namespace bonus::cli {
 namespace {
 
 namespace json = boost::json;
-namespace http = runtime::http;
 namespace market = chain::market;
 using ::testing::HasSubstr;
-
-struct Answer {
-  int status = 200;
-  std::string body;
-  http::Headers headers{};
-};
-
-/// One thread; `answer` runs there under the lock of the test.
-class FakeNode {
- public:
-  using Handler = std::function<Answer(const http::Request&, const std::string& body)>;
-  explicit FakeNode(Handler handler) : handler_(std::move(handler)), work_(io_.get_executor()) {
-    http::ServerOptions options;
-    options.name = "fake";
-    auto server =
-        http::Server::listen(io_.get_executor(), options, [this](http::Exchange& exchange) { return serve(exchange); });
-    server_ = std::move(server.value());
-    thread_ = std::thread([this] { io_.run(); });
-  }
-  ~FakeNode() {
-    server_->stop();
-    work_.reset();
-    io_.stop();
-    thread_.join();
-  }
-  FakeNode(const FakeNode&) = delete;
-  FakeNode& operator=(const FakeNode&) = delete;
-  [[nodiscard]] std::string url() const { return fmt::format("http://127.0.0.1:{}", server_->port()); }
-
- private:
-  runtime::Task<> serve(http::Exchange& exchange) {
-    const auto body = co_await exchange.read_all(1 << 20);
-    Answer answer = handler_(exchange.request(), body ? std::string(as_text(*body)) : std::string());
-    Bytes bytes(answer.body.begin(), answer.body.end());
-    static_cast<void>(co_await exchange.respond(answer.status, answer.headers, std::move(bytes)));
-  }
-
-  Handler handler_;
-  boost::asio::io_context io_{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-  std::unique_ptr<http::Server> server_;
-  std::thread thread_;
-};
 
 std::string result(json::value value);
 std::string result(const std::string& text) { return result(json::value(json::string(text))); }

@@ -69,7 +69,7 @@ class Nat(World):
 
     def received(self, home):
         """Packets that the wire has handed to the home's router."""
-        return next(item["received"] for item in self.net.stats()["attachments"] if item["name"] == home + ".r")
+        return self.net.line(home + ".r")["received"]
 
     def classify(self, home, expected_open_port):
         """What the NAT in front of `home` does, from probes of a (contacted), b (contacted later) and c (never contacted)."""
@@ -277,7 +277,7 @@ class Limits(World):
         client, server = self.udp("slow"), self.udp("a", PORT)
         for _ in range(400):
             client.sendto(b"x" * 1000, (self.net.public("a"), PORT))
-        stats = wait_for("drops", lambda: next(s for s in self.net.stats()["attachments"] if s["name"] == "slow" and s["queue_up"]))
+        stats = wait_for("drops", lambda: (line := self.net.line("slow"))["sent"] == 400 and line)
         self.assertGreater(stats["queue_up"], 200)  # 400 KB at 1 MB/s into a queue of 32 KB
         got = 0
         server.settimeout(1.0)
@@ -349,7 +349,21 @@ class Life(unittest.TestCase):
             client = net.udp("a")
             client.sendto(b"a marked payload", (net.public("b"), 9))
             wait_for("the packet", lambda: net.stats() and b"a marked payload" in path.read_bytes())
+            net.capture(None)
+            client.sendto(b"another one", (net.public("b"), 9))
+            wait_for("both", lambda: net.line("a")["sent"] == 2)
+            self.assertNotIn(b"another one", path.read_bytes())
+            net.capture(path)
+            client.sendto(b"a third one", (net.public("b"), 9))
+            wait_for("the third", lambda: net.stats() and b"a third one" in path.read_bytes())
             client.close()
+
+    def test_the_wire_ends_with_its_namespaces(self):
+        with Topology(self.toml, tag="gone") as net:
+            for name in ("a", "b"):
+                run(["ip", "netns", "del", net.namespace(name)])
+            stat = pathlib.Path(f"/proc/{net.info['wire_pid']}/stat")
+            wait_for("the wire to end", lambda: not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z")
 
     def test_tcp_through_large_frames_and_loss(self):
         with Topology(topology({"name": "a"}, {"name": "home", "nat": "port-restricted"}, region="latency_ms = 2\nloss = 0.005"),

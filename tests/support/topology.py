@@ -90,6 +90,10 @@ class Topology:
     def stats(self):
         return json.loads(self._wire("stats").stdout)
 
+    def line(self, name):
+        """Counters of one line: an open node's name, "<router>.r" or "<carrier>.c"."""
+        return next(item for item in self.stats()["attachments"] if item["name"] == name)
+
     def total(self, counter):
         return sum(item[counter] for item in self.stats()["attachments"])
 
@@ -105,6 +109,10 @@ class Topology:
     def link(self, a, b, **changes):
         words = [word for key, value in changes.items() for word in (f"--{key.replace('_', '-')}", str(value))]
         self._change("link", a, b, *words)
+
+    def capture(self, path):
+        """Everything that enters the wire from now on, as pcap; None ends it."""
+        self._change("capture", *([path] if path else ["--off"]))
 
     def exec(self, name, *argv, check=True, timeout=60, **options):
         """Runs a program in the node's namespace to its end."""

@@ -20,7 +20,8 @@ struct ServerConfig {
 };
 
 /// Thread-safe. Runs on a strand of its own over `executor` until stop() or destruction. `names`, `upstream` must live
-/// until both are done (destruction does not wait for the executor; handlers that come later touch neither).
+/// until then; handlers that come later touch neither. The executor's context must outlive the Server. Not to be called
+/// from within a NameSource or Upstream.
 class Server {
  public:
   /// kIo when an address cannot be bound, naming it; kInvalid for a configuration beyond its bounds.

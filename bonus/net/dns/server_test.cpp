@@ -143,6 +143,7 @@ class RunningServer {
     guard_.reset();
     context_.stop();
     thread_.join();
+    server.reset();  // before the context that its timers belong to
   }
   [[nodiscard]] std::uint16_t port() const { return server->addresses()[0].port; }
 

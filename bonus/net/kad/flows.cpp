@@ -39,11 +39,9 @@ bool Flows::allow(const UdpEndpoint& to, Instant now, bool maintenance) {
       return true;
     }
   if (tokens_ < (maintenance ? settings_.limits.new_flow_burst / 2 : 1)) return false;
-  const auto gone = std::ranges::remove_if(flows_, [&](const Flow& flow) { return !alive(flow, at); });
-  flows_.erase(gone.begin(), gone.end());
+  std::erase_if(flows_, [&](const Flow& flow) { return !alive(flow, at); });
   if (flows_.size() >= settings_.limits.live_flows) return false;
   tokens_ -= 1;
-  if (flows_.empty()) flows_.shrink_to_fit();
   flows_.push_back({endpoint, short_hash(to.address), at});
   return true;
 }
@@ -51,6 +49,11 @@ bool Flows::allow(const UdpEndpoint& to, Instant now, bool maintenance) {
 Instant Flows::next_token(Instant now) const {
   const double seconds = 1 / std::max(settings_.limits.new_flows_per_second, 0.01);
   return now + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
+
+void Flows::expire(Instant now) {
+  std::erase_if(flows_, [&, at = stamp(now)](const Flow& flow) { return !alive(flow, at); });
+  flows_.shrink_to_fit();
 }
 
 bool Flows::knows(const UdpEndpoint& endpoint, Instant now) const {

@@ -18,6 +18,7 @@ class Flows {
   /// proves nothing about being reachable.
   [[nodiscard]] bool knows(const UdpEndpoint& endpoint, Instant now) const;
   [[nodiscard]] std::size_t live(Instant now) const;
+  void expire(Instant now);
   [[nodiscard]] std::size_t memory_bytes() const { return flows_.capacity() * sizeof(Flow); }
 
  private:

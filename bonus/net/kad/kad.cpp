@@ -294,7 +294,7 @@ void Kad::on_contact_rtt(const crypto::X25519Public& key, Duration rtt, Instant 
   const auto contact = impl_->book_.find(key);
   if (contact == kNoContact || rtt <= Duration::zero()) return;
   impl_->book_.measured(contact, rtt);
-  impl_->book_[contact].heard = impl_->seconds(now);
+  impl_->book_[contact].hear(impl_->seconds(now));
 }
 
 std::optional<Duration> Kad::rtt_of(const crypto::X25519Public& key) const {
@@ -389,8 +389,8 @@ std::vector<TableEntry> Kad::table(Instant now) const {
       row.sibling = view->is_sibling(i);
       row.rtt = unpack_rtt(state.rtt);
       row.coordinate = unpack({state.x, state.y, state.height, 1000});
-      row.known_for = std::chrono::seconds(at - state.since);
-      row.silent_for = std::chrono::seconds(at - state.heard);
+      row.known_for = std::chrono::seconds(state.known_for(at));
+      row.silent_for = std::chrono::seconds(state.silent_for(at));
       row.failures = state.failures;
       out.push_back(row);
     }

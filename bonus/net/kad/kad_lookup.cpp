@@ -10,8 +10,9 @@ namespace {
 
 constexpr std::size_t kDisjoint = 4, kWide = 8;  // design: d = 4 for keys, names, relays; 8 on conflict or miss
 constexpr std::size_t kEnoughDisjoint = 8;       // answers at the end of each disjoint path
-constexpr std::size_t kDenseStore = 64;          // stored where somebody has crowded around the key
-constexpr double kDense = 3;                     // times the expected density: by chance once in 10,000 keys
+constexpr unsigned kNames = 3;
+constexpr std::size_t kDenseStore = 64;  // stored where somebody has crowded around the key
+constexpr double kDense = 3;             // times the expected density: by chance once in 10,000 keys
 constexpr Duration kHardTimeout = std::chrono::milliseconds(1500);
 
 Position head(const Hash32& key) { return Reader(key).u64(); }
@@ -65,7 +66,7 @@ bool Kad::Impl::local_answer(Lookup& one, Instant now) {
     }
   if (one.kind == LookupKind::kValue) return false;  // others may hold a newer one
   for (const auto& table : views_) {
-    const auto* held = store_.find(key_at(one.key, table->scope().epoch), seconds(now));
+    const auto* held = store_.find(key_in(table->scope(), one.key), seconds(now));
     if (held == nullptr || held->kind != wanted) continue;
     std::uint64_t sequence = 0;
     if (!check(wanted, held->data, one.key, sequence, unix_at(now))) continue;  // expired meanwhile
@@ -75,7 +76,7 @@ bool Kad::Impl::local_answer(Lookup& one, Instant now) {
   return false;
 }
 
-void Kad::Impl::start_step(Lookup& one, Instant now) {
+void Kad::Impl::start_step(Lookup& one, Instant now, Actions& actions) {
   const auto& attempt = one.plan[one.step];
   const auto* table = view(attempt.scope);
   one.wait_until = now;
@@ -83,7 +84,7 @@ void Kad::Impl::start_step(Lookup& one, Instant now) {
     one.search.emplace(0, Search::Rules{});
     return;
   }
-  if (!one.placed) one.target = key_at(one.key, attempt.scope.epoch);
+  if (!one.placed) one.target = key_in(attempt.scope, one.key);
   Search::Rules rules;
   rules.paths = attempt.paths;
   rules.enough = attempt.paths == 1 ? kBucketSize : kEnoughDisjoint;
@@ -107,6 +108,7 @@ void Kad::Impl::start_step(Lookup& one, Instant now) {
         one.best = held->data;
         one.found = true;
       }
+  name_it(one, own, 0, now, actions);
   one.search->start(std::move(own));
 }
 
@@ -169,6 +171,19 @@ void Kad::Impl::pump(LookupId id, Instant now, Actions& actions) {
   if (table == nullptr || one->search->finished()) step_done(*one, now, actions);
 }
 
+void Kad::Impl::name_it(Lookup& one, std::span<const Candidate> told, unsigned depth, Instant now, Actions& actions) {
+  if (one.kind != LookupKind::kRecord) return;
+  for (const auto& candidate : told) {
+    if (candidate.told.position != head(one.target) || one.names >= kNames) continue;
+    ++one.names;
+    if (!one.named_at) {
+      one.named_at = now;
+      one.named_hops = depth;
+    }
+    actions.named.push_back({one.id, {candidate.told.key, candidate.told.endpoint}});
+  }
+}
+
 void Kad::Impl::found_data(Lookup& one, std::uint32_t path, const Message& m, const crypto::X25519Public& from,
                            float rtt_ms, unsigned depth, Instant now, Actions& actions) {
   const auto wanted = one.kind == LookupKind::kRecord ? DataKind::kRecord : DataKind::kValue;
@@ -215,7 +230,7 @@ void Kad::Impl::step_done(Lookup& one, Instant now, Actions& actions) {
   if (one.found && (!one.conflict || last)) return finish(one.id, now, actions);
   if (last) return finish(one.id, now, actions);
   one.step = one.found ? static_cast<std::uint32_t>(one.plan.size() - 1) : one.step + 1;  // conflict: 8 paths at once
-  start_step(one, now);
+  start_step(one, now, actions);
   pump(one.id, now, actions);
 }
 
@@ -283,6 +298,8 @@ void Kad::Impl::finish(LookupId id, Instant now, Actions& actions) {
                                        : 0);
   done.stored = one->stored;
   done.took = now - one->started;
+  done.named_hops = one->named_at ? one->named_hops : one->hops;
+  done.named = one->named_at ? *one->named_at - one->started : done.took;
   actions.done.push_back(std::move(done));
 }
 
@@ -297,7 +314,7 @@ LookupId Kad::Impl::publish(const Publication& publication, bool report, Instant
     one.store = publication.data;
     one.store_kind = publication.kind;
     one.plan = {{table->scope(), 1}};
-    start_step(one, now);
+    start_step(one, now, actions);
     started.push_back(one.id);
   }
   for (const auto id : started) pump(id, now, actions);
@@ -314,7 +331,7 @@ void Kad::Impl::search_position(const Scope& scope, Position target, bool fills,
   std::ranges::copy(key.out, one.target.bytes.begin());
   one.placed = true;
   one.plan = {{scope, 1}};
-  start_step(one, now);
+  start_step(one, now, actions);
   pump(one.id, now, actions);
 }
 

@@ -63,7 +63,7 @@ void Kad::Impl::expire_pending(Instant now, Actions& actions) {
       ++it;
     }
   }
-  if (pending_.empty() && pending_.capacity() > 8) pending_.shrink_to_fit();
+  if (pending_.empty()) pending_.shrink_to_fit();
   for (const auto& gone : dead) {
     ++stats_.timeouts;
     failed(gone.key);
@@ -84,21 +84,21 @@ void Kad::Impl::refresh_bucket(View& table, unsigned b, Instant now, Actions& ac
   const auto [first, last] = table.bucket(b);
   const Position flipped = table.self() ^ (Position{1} << (63 - b));
   const double expected = std::ldexp(table.nodes_estimate(), -static_cast<int>(b) - 1);
-  const bool hungry = last - first < kBucketSize && expected >= static_cast<double>(last - first) + 1;
-  // Now and then somebody at random, or a neighbourhood would only ever talk to itself.
-  if (settings_.policy == Policy::kRandom || hungry || random_.below(8) == 0) {
-    const Position mask = b == 63 ? 0 : (Position{1} << (63 - b)) - 1;
+  // Places are free and there are surely nodes for them: a lookup into the bucket. (Small buckets are the siblings'.)
+  if (last - first < kBucketSize && expected >= 2 * kBucketSize) {
+    const Position mask = (Position{1} << (63 - b)) - 1;
     search_position(table.scope(), (flipped & ~mask) | (random_.next_u64() & mask), false, now, actions);
-    if (settings_.policy == Policy::kRandom || !hungry) return;
   }
-  // Those of this bucket and all deeper ones know others in this bucket's range; the nearest know near ones.
+  if (settings_.policy == Policy::kRandom) return;
+  // Those of this bucket and all deeper ones know others in this bucket's range; the nearest know near ones. Now and
+  // then somebody at random, or a neighbourhood would only ever talk to itself.
   std::vector<std::pair<std::uint16_t, ContactIndex>> peers;
   for (std::size_t i = 0; i < last; ++i) {
     const auto contact = table.entries()[i].contact;
     if (book_[contact].rtt != 0 && book_[contact].failures == 0) peers.emplace_back(book_[contact].rtt, contact);
   }
   if (peers.empty()) return;
-  const auto count = std::min(peers.size(), kNearPeers);
+  const auto count = random_.below(8) == 0 ? peers.size() : std::min(peers.size(), kNearPeers);
   std::ranges::partial_sort(peers, peers.begin() + static_cast<std::ptrdiff_t>(count));
   const auto& who = book_.identity(peers[random_.below(count)].second);
   Pending pending;
@@ -151,7 +151,7 @@ void Kad::Impl::check_contacts(Instant now, Actions& actions) {
     const auto contact = static_cast<ContactIndex>((i + offset) % slots);
     if (!book_.used(contact)) continue;
     const auto& state = book_[contact];
-    if (state.failures == 0 && at - state.heard < patience) continue;
+    if (state.failures == 0 && state.silent_for(at) < patience) continue;
     probe({book_.identity(contact).key, book_.identity(contact).endpoint, std::nullopt});
     ++asked;
   }
@@ -221,6 +221,7 @@ void Kad::Impl::timer(Instant now, Actions& actions) {
   }
   if (now >= next_expire_) {
     store_.expire(seconds(now));
+    flows_.expire(now);
     next_expire_ = now + std::chrono::minutes(1);
   }
 }

@@ -44,6 +44,10 @@ Position Kad::Impl::position_in(const View& view, IdentityPool::Id identity) {
   return position_at(scope, (*pool_)[identity].root);
 }
 
+Hash32 Kad::Impl::key_in(const Scope& scope, const Hash32& key) const {
+  return key_at(key, scope.epoch, beacon(scope.epoch), scope.ring, scope.ring_id);
+}
+
 Position Kad::Impl::position_at(const Scope& scope, const Ed25519PublicKey& root) const {
   return checker_.position(root, scope.epoch, beacon(scope.epoch), scope.ring, scope.ring_id);
 }
@@ -139,7 +143,7 @@ Result<> Kad::Impl::on_request(const Message& m, std::size_t size, const crypto:
   if (contact != kNoContact) {
     // It lives, but has perhaps moved: asked at its new address before that is believed.
     if (book_.identity(contact).endpoint == endpoint) {
-      book_[contact].heard = seconds(now);
+      book_[contact].hear(seconds(now));
       book_[contact].failures = 0;
     } else {
       probe({from, endpoint, std::nullopt});
@@ -210,7 +214,7 @@ void Kad::Impl::answer_find(const Message& m, Message& reply, const crypto::X255
       reply.data = held->data;
     } else {
       for (const auto& own : publications_)
-        if (key_at(own.key, m.scope.epoch) == m.target) {
+        if (key_in(m.scope, own.key) == m.target) {
           reply.type = Type::kValue;
           reply.kind = own.kind;
           reply.data = *own.data;
@@ -254,7 +258,7 @@ Result<> Kad::Impl::answer_store(const Message& m, Instant now, Actions& actions
     TRY_ASSIGN(const auto value, decode_value(m.data));
     key = value_key(value.key, value.salt);
   }
-  Held held{key_at(key, m.scope.epoch), m.data, 0, 0, m.kind};
+  Held held{key_in(m.scope, key), m.data, 0, 0, m.kind};
   TRY(check(m.kind, m.data, key, held.sequence, unix_at(now)));
   held.until =
       seconds(now) + static_cast<std::uint32_t>(
@@ -272,6 +276,7 @@ Result<> Kad::Impl::on_answer(const Message& m, const crypto::X25519Public& from
   if (it == pending_.end()) return fail(refused("an answer that nobody waits for"));
   const auto pending = std::move(*it);
   pending_.erase(it);
+  if (pending_.empty()) pending_.shrink_to_fit();
   const auto rtt = now - pending.sent;
   const auto rtt_ms = std::chrono::duration<double, std::milli>(rtt).count();
   observe(coordinate_, unpack(m.coordinate), rtt_ms, static_cast<double>(random_.below(1024)) / 1024);
@@ -283,7 +288,7 @@ Result<> Kad::Impl::on_answer(const Message& m, const crypto::X25519Public& from
       remove(contact);  // it does not serve any more
     } else {
       if (book_.identity(contact).endpoint != endpoint && pending.endpoint == endpoint) book_.move(contact, endpoint);
-      state.heard = seconds(now);
+      state.hear(seconds(now));
       state.failures = 0;
       state.x = m.coordinate.x;
       state.y = m.coordinate.y;
@@ -350,6 +355,7 @@ Result<> Kad::Impl::on_answer(const Message& m, const crypto::X25519Public& from
             candidate.rtt_ms = static_cast<float>(book_[known].rtt) / 16;
           fresh.push_back(candidate);
         }
+        name_it(*one, fresh, pending.depth, now, actions);
         one->search->answered(pending.path, from, m.token, ms, fresh);
       } else {
         one->search->failed(pending.path, from);

@@ -116,7 +116,7 @@ TEST_F(KadCore, AnswersAreNeverLargerThanRequestsOfUnprovenAddresses) {
         m.type = Type::kFind;
         m.find = find;
         m.scope.epoch = kUnix / 86400;
-        m.target = key_at(address_key(b_.address()), m.scope.epoch);
+        m.target = key_at(address_key(b_.address()), m.scope.epoch, {});
         m.wants_proof = proof;
         actions_ = {};
         now_ += seconds(1);

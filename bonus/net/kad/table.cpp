@@ -72,7 +72,8 @@ ContactIndex Book::add(const crypto::X25519Public& key, const Ed25519PublicKey& 
   *it = {};
   it->identity = pool_.acquire(key, root, endpoint);
   it->tag = tag_of(key);
-  it->since = it->heard = now;
+  it->known_from(now);
+  it->hear(now);
   ++size_;
   return static_cast<ContactIndex>(it - contacts_.begin());
 }

@@ -18,15 +18,23 @@ inline constexpr ContactIndex kNoContact = UINT16_MAX;
 struct ContactState {
   static constexpr std::uint32_t kFree = UINT32_MAX;
   std::uint32_t identity = kFree;
-  std::uint32_t since = 0, heard = 0;  ///< Seconds of the core's clock.
-  std::uint16_t rtt = 0;               ///< 1/16 ms, at most 4 s; 0 unknown.
-  std::int16_t x = 0, y = 0;           ///< As PackedCoordinate.
+  std::uint16_t since = 0;    ///< In steps of 10 minutes of the core's clock.
+  std::uint16_t heard = 0;    ///< In steps of 4 seconds; wraps after three days, but who is silent so long is gone.
+  std::uint16_t rtt = 0;      ///< 1/16 ms, at most 4 s; 0 unknown.
+  std::int16_t x = 0, y = 0;  ///< As PackedCoordinate.
   std::uint16_t height = 0;
   std::uint16_t tag = 0;  ///< Of the key: spares a look at most identities.
   std::uint8_t views = 0;
   std::uint8_t failures = 0;  ///< In a row.
+
+  void hear(std::uint32_t now) { heard = static_cast<std::uint16_t>(now / 4); }
+  [[nodiscard]] std::uint32_t silent_for(std::uint32_t now) const {
+    return 4u * static_cast<std::uint16_t>(now / 4 - heard);
+  }
+  void known_from(std::uint32_t now) { since = static_cast<std::uint16_t>(std::min(now / 600, 0xffffu)); }
+  [[nodiscard]] std::uint32_t known_for(std::uint32_t now) const { return now - std::min(now, since * 600u); }
 };
-static_assert(sizeof(ContactState) == 24);
+static_assert(sizeof(ContactState) == 20);
 
 class Book {
  public:

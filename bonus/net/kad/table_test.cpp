@@ -125,18 +125,19 @@ TEST_F(Tables, NearSlotsConvergeOnTheLowestRtt) {
 TEST_F(Tables, TheOldestNearOneTakesAFreedOldSlot) {
   Settings settings;
   View view({}, 0, settings);
-  for (unsigned i = 0; i < kBucketSize; ++i) offer(view, Position{1} << 63 | random_.next_u64(), i, 50, 100 - i);
+  for (unsigned i = 0; i < kBucketSize; ++i)
+    offer(view, Position{1} << 63 | random_.next_u64(), i, 50, 600 * (100 - i));
   for (unsigned i = 0; i < 60; ++i) offer(view, random_.next_u64() >> 10, 100 + i, 50);  // siblings are others
   ContactIndex old = kNoContact;
   for (const auto& entry : view.entries())
     if (entry.role == View::Role::kOld && view.bucket_of(entry.position()) == 0) old = entry.contact;
   view.remove(book_, old);
-  std::uint32_t oldest_near = UINT32_MAX, youngest_old = 0;
+  std::uint32_t oldest_near = UINT32_MAX;
   std::size_t olds = 0;
   for (const auto& entry : view.entries()) {
     if (view.bucket_of(entry.position()) != 0) continue;
-    if (entry.role == View::Role::kNear) oldest_near = std::min(oldest_near, book_[entry.contact].since);
-    if (entry.role == View::Role::kOld) youngest_old = std::max(youngest_old, book_[entry.contact].since), ++olds;
+    if (entry.role == View::Role::kNear) oldest_near = std::min<std::uint32_t>(oldest_near, book_[entry.contact].since);
+    olds += entry.role == View::Role::kOld;
   }
   EXPECT_EQ(olds, kOldSlots);
   // since of the near ones is 85..92: 85 had waited longest

@@ -16,7 +16,7 @@ namespace bonus::net::kad {
 
 class IdentityPool;
 
-/// The first 64 bits of H(root || epoch || beacon [|| ring]): where a node stands for one epoch. Distance is XOR.
+/// Where a node stands for one epoch: the first 64 bits of the key of its own address (position_of()). XOR is distance.
 using Position = std::uint64_t;
 
 /// Rings of physical distance (design "Rings"). The global one is authoritative; the others only shorten searches.
@@ -129,8 +129,15 @@ struct LookupDone {
   std::vector<Contact> nodes;  ///< Closest first: kNodes, and where a put was stored.
   unsigned hops = 0;           ///< Depth of the node that answered; 0: it was here already.
   unsigned requests = 0;
-  std::size_t stored = 0;  ///< Of a put: nodes that accepted.
-  Duration took{};
+  std::size_t stored = 0;    ///< Of a put: nodes that accepted.
+  unsigned named_hops = 0;   ///< Depth of who first named the node looked for, or gave the record.
+  Duration named{}, took{};  ///< From the start: until it was named, until the end.
+};
+/// Somebody says that the address being looked up is this node. Nothing is proven yet, but a handshake may be begun:
+/// the record that follows, or does not, decides. At most three for each lookup.
+struct Named {
+  LookupId id = 0;
+  Contact node;
 };
 /// A valid record passed by (in an answer or a store): the path manager and caches may use it.
 struct RecordLearned {
@@ -144,9 +151,12 @@ struct Observed {
 struct Actions {
   std::vector<Send> sends;
   std::vector<LookupDone> done;
+  std::vector<Named> named;
   std::vector<RecordLearned> learned;
   std::vector<Observed> observed;
-  [[nodiscard]] bool empty() const { return sends.empty() && done.empty() && learned.empty() && observed.empty(); }
+  [[nodiscard]] bool empty() const {
+    return sends.empty() && done.empty() && named.empty() && learned.empty() && observed.empty();
+  }
 };
 
 /// 2-D Vivaldi with height (Dabek et al. 2004), milliseconds: an ordering hint, never a proof.

@@ -36,7 +36,8 @@ Result<> Overlay::Impl::open_links() {
   events.up = [weak](const PathEndpoint& link, const Ed25519PublicKey& key, bool wanted) {
     const auto impl = weak.lock();
     if (!impl || impl->stopped || !wanted) return;
-    if (impl->tls_bootstrap.contains(key)) {
+    const auto asking = impl->tls_bootstrap.find(key);
+    if (asking != impl->tls_bootstrap.end() && asking->second == link.via) {
       if (const auto asked = impl->finder.request(key))
         impl->send_sealed(impl->contact_sealer, DatagramKind::kContact, asked->to, link, asked->payload);
       return;

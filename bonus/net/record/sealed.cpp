@@ -13,8 +13,7 @@ constexpr std::size_t kHead = 33, kNonce = 24, kTag = 16;
 static_assert(kSealOverhead == kHead + kNonce + kTag);
 
 bool is_sealed_kind(std::uint8_t byte) {
-  return byte >= static_cast<std::uint8_t>(DatagramKind::kDht) &&
-         byte <= static_cast<std::uint8_t>(DatagramKind::kRelay);
+  return byte >= 0xB0 && byte <= 0xB4 && byte != static_cast<std::uint8_t>(DatagramKind::kRelayed);
 }
 }  // namespace
 

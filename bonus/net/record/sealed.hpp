@@ -19,6 +19,7 @@ enum class DatagramKind : std::uint8_t {
   kPath = 0xB1,     ///< net/nat: probes, punching, observed addresses
   kRelay = 0xB2,    ///< net/nat: control of relays (sealed)
   kRelayed = 0xB3,  ///< net/nat: a datagram carried by a relay (not sealed: the payload is)
+  kContact = 0xB4,  ///< net/overlay: first contact, sealed to the X25519 form of the root key
 };
 /// kind 1, sender's tunnel key 32, nonce 24, tag 16.
 inline constexpr std::size_t kSealOverhead = 1 + 32 + 24 + 16;

@@ -353,6 +353,12 @@ Result<> Network::set_path(std::string_view a, std::string_view b, const PathCha
   return reload_wire();
 }
 
+Result<> Network::capture(const std::string& path) {
+  TRY_ASSIGN(const auto held, begin());
+  plan_.capture = path;
+  return reload_wire();
+}
+
 std::vector<std::string> network_tags(const std::string& prefix) {
   std::set<std::string> out;
   std::error_code error;

@@ -51,6 +51,8 @@ class Network {
   [[nodiscard]] Result<> cut(std::string_view node, bool is_cut);
   /// Changes the path between two regions (or inside one), both directions.
   [[nodiscard]] Result<> set_path(std::string_view a, std::string_view b, const PathChange& change);
+  /// Writes everything that enters the wire from now on to a pcap file (absolute path); empty: ends that.
+  [[nodiscard]] Result<> capture(const std::string& path);
 
  private:
   explicit Network(Plan plan) : plan_(std::move(plan)) {}

@@ -100,12 +100,21 @@ Result<std::unique_ptr<Wire>> Wire::open(const WireFiles& files, runtime::Clock&
   if (!out->epoll_.valid() || !out->timer_.valid() || !out->signals_.valid()) return fail(system_error("epoll"));
   TRY(out->watch(out->timer_.get(), kTagTimer));
   TRY(out->watch(out->signals_.get(), kTagSignal));
-  if (const auto& path = out->core_.config().capture; !path.empty()) {
-    TRY_ASSIGN(out->capture_, Capture::create(path));
-  }
+  TRY(out->start_capture());
   TRY(out->open_devices());
   if (!files.control.empty()) TRY(out->open_control());
   return out;
+}
+
+Result<> Wire::start_capture() {
+  const std::string& path = core_.config().capture;
+  if (path == capture_path_) return {};
+  capture_.reset();
+  capture_path_.clear();
+  if (path.empty()) return {};
+  TRY_ASSIGN(capture_, Capture::create(path));
+  capture_path_ = path;
+  return {};
 }
 
 Result<> Wire::watch(int fd, std::uint64_t tag) {
@@ -161,6 +170,7 @@ Result<> Wire::run() {
       if (tag == kTagListener) accept_client();
       if (tag >= kTagClient) serve_client(tag - kTagClient);
     }
+    if (lost_devices_ == devices_.size()) return fail(ErrorCode::kNotFound, "all devices are gone");
     give_out();
     arm();
   }
@@ -176,6 +186,12 @@ bool Wire::take_signal() {
 void Wire::take_in(std::size_t attachment) {
   for (int i = 0; i < kReadsPerTurn; ++i) {
     const ssize_t n = ::read(devices_[attachment].get(), buffer_.data(), buffer_.size());
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+      // The namespace is gone, and the device with it: it would be ready for ever.
+      ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, devices_[attachment].get(), nullptr);
+      ++lost_devices_;
+      return;
+    }
     if (n < static_cast<ssize_t>(sizeof(VnetHeader))) return;
     Frame frame;
     std::memcpy(&frame.vnet, buffer_.data(), sizeof frame.vnet);
@@ -233,6 +249,7 @@ std::string Wire::command(std::string_view word) {
   if (word != "reload") return "error: the wire knows reload and stats";
   auto config = read_config(files_.config);
   auto done = config ? core_.update(std::move(*config)) : fail(std::move(config).error());
+  if (done) done = start_capture();
   return done ? "ok" : "error: " + done.error().message;
 }
 

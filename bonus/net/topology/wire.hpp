@@ -35,6 +35,8 @@ class Wire {
   Wire(WireFiles files, WireConfig config, runtime::Clock& clock);
   [[nodiscard]] Result<> open_devices();
   [[nodiscard]] Result<> open_control();
+  /// To the file of the configuration; ends another one.
+  [[nodiscard]] Result<> start_capture();
   [[nodiscard]] Result<> watch(int fd, std::uint64_t tag);
   [[nodiscard]] std::string command(std::string_view word);
   void take_in(std::size_t attachment);
@@ -54,6 +56,8 @@ class Wire {
   static constexpr std::size_t kClients = 8;
   std::array<Descriptor, kClients> clients_;
   std::unique_ptr<Capture> capture_;
+  std::string capture_path_;
+  std::size_t lost_devices_ = 0;
   Bytes buffer_;
   std::vector<WireCore::Delivery> due_;
 };

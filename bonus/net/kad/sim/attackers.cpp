@@ -13,7 +13,7 @@ Attackers::Attackers(Swarm& swarm, std::size_t nodes, const std::vector<std::siz
   const auto bits = static_cast<unsigned>(std::log2(static_cast<double>(nodes))) + 6;
   for (std::size_t t = 0; t < targets.size(); ++t) {
     const auto address = overlay_address(crypto::node_id(swarm.node(targets[t]).root));
-    const auto key = key_at(address_key(address), swarm.epoch());
+    const auto key = key_at(address_key(address), swarm.epoch(), {});
     const Position target = Reader(key).u64();
     for (std::size_t s = 0; s < sybils; ++s) {
       const Position position = (target & ~Position{0} << (64 - bits)) | swarm.random().next_u64() >> bits;

@@ -23,14 +23,16 @@ std::string to_json(const DhtSetup& setup, const DhtReport& r) {
   return fmt::format(
       R"({{"nodes":{},"seed":{},"policy":"{}","churn":{},"sybils":{},"prefixes":{},"caps":{},"loss":{},)"
       R"("lookups":{},"success":{:.5f},"hops":{:.3f},"requests":{:.2f},"p50_ms":{:.1f},"p90_ms":{:.1f},"p99_ms":{:.1f},)"
+      R"("record_hops":{:.3f},"record_p50_ms":{:.1f},"record_p90_ms":{:.1f},"record_p99_ms":{:.1f},)"
       R"("direct_median_ms":{:.1f},"near_slots":[{}],"table_bytes":{:.0f},"unshared_identity_bytes":{:.0f},)"
       R"("record_bytes":{:.0f},"contacts":{:.1f},"records":{:.1f},"lookup_traffic_bytes":{:.0f},)"
       R"("refresh_traffic_bytes":{:.0f},"publish_traffic_bytes":{:.0f},"upkeep_bytes_per_second":{:.1f},)"
       R"("sessions_ended":{},"virtual_seconds":{:.0f}}})",
       setup.nodes, setup.seed, name(setup.policy), setup.churn, setup.sybils, setup.sybils > 0 ? setup.prefixes : 0,
       setup.caps, setup.loss, r.lookups, share(r.found, r.lookups), r.hops, r.requests, r.p50_ms, r.p90_ms, r.p99_ms,
-      r.direct_ms, rounds, r.table_bytes, r.identity_bytes, r.record_bytes, r.contacts, r.records, r.lookup_bytes,
-      r.refresh_bytes, r.publish_bytes, r.upkeep_bytes_per_second, r.sessions_ended, r.virtual_seconds);
+      r.record_hops, r.record_p50_ms, r.record_p90_ms, r.record_p99_ms, r.direct_ms, rounds, r.table_bytes,
+      r.identity_bytes, r.record_bytes, r.contacts, r.records, r.lookup_bytes, r.refresh_bytes, r.publish_bytes,
+      r.upkeep_bytes_per_second, r.sessions_ended, r.virtual_seconds);
 }
 
 std::string to_text(const DhtSetup& setup, const DhtReport& r) {
@@ -41,9 +43,11 @@ std::string to_text(const DhtSetup& setup, const DhtReport& r) {
                        setup.caps ? "on" : "off");
   if (setup.churn)
     out += fmt::format("{} sessions ended; a node sends {:.0f} bytes/s\n", r.sessions_ended, r.upkeep_bytes_per_second);
+  out += fmt::format("until it is named: hops {:.2f}, time p50 {:.0f} p90 {:.0f} p99 {:.0f} ms; requests {:.1f}\n",
+                     r.hops, r.p50_ms, r.p90_ms, r.p99_ms, r.requests);
   out += fmt::format(
-      "hops {:.2f}, requests {:.1f}, time p50 {:.0f} p90 {:.0f} p99 {:.0f} ms (a direct round trip: {:.0f})\n", r.hops,
-      r.requests, r.p50_ms, r.p90_ms, r.p99_ms, r.direct_ms);
+      "until its record is here: hops {:.2f}, time p50 {:.0f} p90 {:.0f} p99 {:.0f} ms (a direct round trip: {:.0f})\n",
+      r.record_hops, r.record_p50_ms, r.record_p90_ms, r.record_p99_ms, r.direct_ms);
   for (std::size_t i = 0; i < r.rounds.size(); ++i)
     out += fmt::format("near slots after {} refresh rounds: {:.1f} ms, the best there are {:.1f} ms, ratio {:.2f}\n", i,
                        r.rounds[i].near_ms, r.rounds[i].best_ms, r.rounds[i].ratio());

@@ -43,7 +43,8 @@ class Run {
     warm_start();
     swarm_.on_done([this](std::size_t node, const LookupDone& done) { on_done(node, done); });
     measure_quality();
-    for (std::size_t i = 0; i < setup_.rounds; ++i) refresh_round();
+    if (setup_.policy == Policy::kNear)
+      for (std::size_t i = 0; i < setup_.rounds; ++i) refresh_round();
     publish_all();
     if (setup_.churn)
       churn();
@@ -172,10 +173,15 @@ class Run {
   void publish_all() {
     const auto before = swarm_.bytes();
     const auto begin = swarm_.now();
-    for (std::size_t i = 0; i < setup_.nodes; ++i)
-      swarm_.at(begin + spread(i, seconds(30)), [this, i] { swarm_.publish(i); });
+    // Without attackers all records may be looked up; of a large network some, or publishing would take the most time.
+    publishers_ = setup_.churn || setup_.publishers == 0 ? setup_.nodes : std::min(setup_.nodes, setup_.publishers);
+    std::vector<std::size_t> who = targets_;
+    if (targets_.empty() || setup_.churn)
+      for (std::size_t i = 0; i < publishers_; ++i) who.push_back(i);
+    for (const auto i : who)
+      swarm_.at(begin + spread(swarm_.random().below(setup_.nodes), seconds(30)), [this, i] { swarm_.publish(i); });
     swarm_.run_until(begin + seconds(50));
-    report_.publish_bytes = static_cast<double>(swarm_.bytes() - before) / static_cast<double>(setup_.nodes);
+    report_.publish_bytes = static_cast<double>(swarm_.bytes() - before) / static_cast<double>(who.size());
   }
 
   void look_up() {
@@ -186,7 +192,7 @@ class Run {
       swarm_.at(begin + over * static_cast<std::int64_t>(q) / static_cast<std::int64_t>(setup_.lookups), [this] {
         auto& random = swarm_.random();
         const auto from = random.below(setup_.nodes);
-        const auto to = targets_.empty() ? random.below(setup_.nodes) : targets_[random.below(targets_.size())];
+        const auto to = targets_.empty() ? random.below(publishers_) : targets_[random.below(targets_.size())];
         if (from != to) start_lookup(from, to);
       });
     swarm_.run_until(begin + over + seconds(30));
@@ -218,7 +224,9 @@ class Run {
     report_.requests += done.requests;
     if (!done.found) return;
     ++report_.found;
-    report_.hops += done.hops;
+    report_.hops += done.named_hops;
+    report_.record_hops += done.hops;
+    named_.push_back(std::chrono::duration<double, std::milli>(done.named).count());
     times_.push_back(std::chrono::duration<double, std::milli>(done.took).count());
   }
 
@@ -281,15 +289,19 @@ class Run {
 
   void percentiles() {
     std::ranges::sort(times_);
-    const auto at = [&](double part) {
-      return times_.empty() ? 0.0
-                            : times_[std::min(times_.size() - 1,
-                                              static_cast<std::size_t>(part * static_cast<double>(times_.size())))];
+    std::ranges::sort(named_);
+    const auto at = [](const std::vector<double>& times, double part) {
+      return times.empty() ? 0.0 : times[static_cast<std::size_t>(part * static_cast<double>(times.size()))];
     };
-    report_.p50_ms = at(0.5);
-    report_.p90_ms = at(0.9);
-    report_.p99_ms = at(0.99);
-    report_.hops /= static_cast<double>(std::max<std::size_t>(report_.found, 1));
+    report_.p50_ms = at(named_, 0.5);
+    report_.p90_ms = at(named_, 0.9);
+    report_.p99_ms = at(named_, 0.99);
+    report_.record_p50_ms = at(times_, 0.5);
+    report_.record_p90_ms = at(times_, 0.9);
+    report_.record_p99_ms = at(times_, 0.99);
+    const auto found = static_cast<double>(std::max<std::size_t>(report_.found, 1));
+    report_.hops /= found;
+    report_.record_hops /= found;
     report_.requests /= static_cast<double>(std::max<std::size_t>(report_.lookups, 1));
     std::vector<double> direct;
     for (unsigned i = 0; i < 10'001; ++i)
@@ -301,6 +313,7 @@ class Run {
   DhtSetup setup_;
   Swarm swarm_;
   std::vector<std::size_t> targets_;
+  std::size_t publishers_ = 0;
   std::optional<Attackers> attackers_;
   std::vector<Coordinate> coordinates_;
   std::vector<Position> positions_;
@@ -309,7 +322,7 @@ class Run {
   std::unordered_map<std::uint64_t, Instant> waiting_;
   std::pair<std::size_t, int> asking_{SIZE_MAX, 0};
   bool answered_at_once_ = false;
-  std::vector<double> times_;
+  std::vector<double> named_, times_;
   DhtReport report_;
 };
 
