@@ -187,7 +187,7 @@ void Wire::take_in(std::size_t attachment) {
   for (int i = 0; i < kReadsPerTurn; ++i) {
     const ssize_t n = ::read(devices_[attachment].get(), buffer_.data(), buffer_.size());
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
-      // The namespace is gone, and the device with it: it would be ready for ever.
+      // The device is gone, and would be ready for ever.
       ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, devices_[attachment].get(), nullptr);
       ++lost_devices_;
       return;
