@@ -56,11 +56,7 @@ Result<PeerRef> Device::set_peer(const PeerConfig& config, Instant now, Actions&
   const auto known = by_key_.find(config.key);
   if (known != by_key_.end()) {
     peer = known->second;
-    if (peer->remote.preshared_key != config.preshared_key) {
-      peer->remote.preshared_key = config.preshared_key;
-      forget_initiation(*peer);  // was made with the old one
-      if (peer->handshaking) peer->retry_at = now;
-    }
+    peer->remote.preshared_key = config.preshared_key;  // enters with the response only: an initiation stays good
   } else {
     if (peers_.size() >= options_.max_peers) {
       return fail(ErrorCode::kExhausted, fmt::format("the tunnel has {} peers and takes no more", options_.max_peers));

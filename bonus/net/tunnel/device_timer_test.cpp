@@ -102,6 +102,40 @@ TEST_F(Timers, AKeepaliveAnswersDataAfterTenSeconds) {
   EXPECT_EQ(of(a_).initiations_sent, 1u);
 }
 
+TEST_F(Timers, AMarkOutlivesItsSession) {
+  connect();
+  net_.run_for(seconds(174));
+  net_.drop = [this](const Endpoint& from, const Endpoint&, const Bytes&) { return from == b_.at; };
+  a_.send(b_.inner, "late");
+  // Due 10 s later, when the session is gone: nothing is sent, nothing goes round in circles.
+  const auto before = of(b_).keepalives_sent;
+  net_.run_for(seconds(60));
+  EXPECT_EQ(b_.received.back(), "late");
+  EXPECT_EQ(of(b_).keepalives_sent, before);
+  EXPECT_EQ(of(b_).initiations_sent, 0u);
+}
+
+TEST_F(Timers, ANewPresharedKeyHoldsFromTheNextHandshake) {
+  connect();
+  PeerConfig config;
+  config.preshared_key.bytes.fill(3);
+  config.key = b_.device->public_key();
+  config.allowed = {Prefix{b_.inner, 128}};
+  ASSERT_TRUE(a_.device->set_peer(config, net_.now, a_.actions));
+  a_.send(b_.inner, "old session");
+  net_.run_for(seconds(1));
+  EXPECT_EQ(b_.received.back(), "old session");
+  net_.run_for(seconds(185));
+  a_.send(b_.inner, "waits");
+  net_.run_for(seconds(1));
+  EXPECT_EQ(b_.received.back(), "old session");
+  config.key = a_.device->public_key();
+  config.allowed = {Prefix{a_.inner, 128}};
+  ASSERT_TRUE(b_.device->set_peer(config, net_.now, b_.actions));
+  net_.run_for(seconds(6));  // the next try
+  EXPECT_EQ(b_.received.back(), "waits");
+}
+
 TEST_F(Timers, SilenceOfThePeerStartsAHandshake) {
   connect();
   net_.run_for(seconds(20));

@@ -186,7 +186,13 @@ TEST(CookieJar, BindsToTheSourceAndExpires) {
   }
   EXPECT_TRUE(jar.check_mac2(s.initiation, from, now + kCookieLifetime));  // the one before is honoured
   EXPECT_FALSE(jar.check_mac2(s.initiation, from, now + 2 * kCookieLifetime));
-  EXPECT_FALSE(jar.check_mac2(s.initiation, from, now + 20 * kCookieLifetime));
+  // Nor the last secret before a long pause.
+  CookieJar idle(random);
+  const auto late =
+      open_cookie_reply(idle.reply(s.initiation, from, s.responder.cookie_key, now), s.to_responder.cookie_key, mac1);
+  ASSERT_TRUE(late);
+  (void)add_macs(s.initiation, s.to_responder.mac1_key, late);
+  EXPECT_FALSE(idle.check_mac2(s.initiation, from, now + 20 * kCookieLifetime));
 }
 
 }  // namespace
