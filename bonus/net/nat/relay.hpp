@@ -32,7 +32,7 @@ struct RelayLimits {
   std::size_t clients = 1024;
   std::size_t channels = 4096;
   std::size_t channels_per_client = 64;
-  double client_bytes_per_s = 12'500'000;  ///< 100 Mbit/s, both directions of all its channels together.
+  double client_bytes_per_s = 12'500'000;  ///< 100 Mbit/s, of what it sends on all its channels.
   double client_burst_bytes = 1 << 20;
   double total_bytes_per_s = 125'000'000;
   double total_burst_bytes = 8 << 20;
@@ -73,7 +73,7 @@ class RelayServer {
 
  private:
   struct Bucket {
-    double tokens = 0;
+    double tokens = -1;  // not used yet: full
     Instant at;
     bool take(double amount, double rate, double burst, Instant now);
   };

@@ -34,7 +34,7 @@ Bytes permission_bytes(const crypto::X25519Public& relay, const crypto::X25519Pu
 }
 
 bool RelayServer::Bucket::take(double amount, double rate, double burst, Instant now) {
-  if (at == Instant{}) {
+  if (tokens < 0) {
     tokens = burst;
   } else {
     tokens = std::min(burst, tokens + rate * std::chrono::duration<double>(now - at).count());
