@@ -39,6 +39,10 @@ int run(const std::string& path) {
   // One thread until the node has left for its own namespace: no other may be left behind in the machine's.
   auto identity = bonus::node::load_identity(config->node, bonus::runtime::system_disk(), true);
   if (!identity) return report(identity.error());
+  // Afterwards, in a mount namespace of its own, a chrooted process is not told its program's path any more.
+  std::error_code error;
+  if (config->vm.shim.empty())
+    config->vm.shim = (std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "bonus-shim").string();
   auto underlay = bonus::node::Underlay::prepare(*config, *identity);
   if (!underlay) return report(underlay.error());
 

@@ -173,15 +173,22 @@ TEST(Exit, PrivateDestinationsAreRefusedOutsideToo) {
   expect_in_child([]() -> Result<> {
     TRY_ASSIGN(const auto world, Internet::make());
     TRY_ASSIGN(const ExitLink link, wait_for(world->helper->exit_up(ExitOptions{.id = "a1"})));
+    // As on a machine that is a router already: nothing but the rules keeps the exit from the LAN and the uplink's net.
+    TRY(in_namespace(world->machine.get(), [] { return set_sysctl("net/ipv4/conf/lan0/forwarding", "1"); }));
+    TRY_ASSIGN(const Fd router, socket_in(world->internet, SOCK_STREAM, "198.51.100.1", 80));
+    TRY_ASSIGN(const Fd router6, socket_in(world->internet, SOCK_STREAM, "2001:db8:1::1", 80));
+    CHILD_CHECK(tcp_reaches(world->machine, "", "198.51.100.1", 80));
+    CHILD_CHECK(tcp_reaches(world->machine, "", "2001:db8:1::1", 80));
+    CHILD_CHECK(!tcp_reaches(world->node, to_string(link.inside4), "198.51.100.1", 80, 300));
+    CHILD_CHECK(!tcp_reaches(world->node, to_string(link.inside6), "2001:db8:1::1", 80, 300));
     CHILD_CHECK(tcp_reaches(world->node, to_string(link.inside4), kServer4, 80));
+    CHILD_CHECK(tcp_reaches(world->node, to_string(link.inside6), kServer6, 80));
     CHILD_CHECK(!tcp_reaches(world->node, to_string(link.inside4), kLan, 80, 300));
     CHILD_CHECK(!tcp_reaches(world->node, to_string(link.inside4), "192.168.7.2", 80, 300));
     // Unless the operator says otherwise.
     TRY_ASSIGN(const ExitLink open,
                wait_for(world->helper->exit_up(ExitOptions{.id = "a1", .allow_private = {prefix("192.168.7.1")}})));
     CHILD_CHECK(open.inside4 == link.inside4);
-    // The LAN is no uplink: its replies are forwarded only if the machine is a router there.
-    TRY(in_namespace(world->machine.get(), [] { return set_sysctl("net/ipv4/conf/lan0/forwarding", "1"); }));
     CHILD_CHECK(tcp_reaches(world->node, to_string(open.inside4), kLan, 80));
     CHILD_CHECK(!tcp_reaches(world->node, to_string(open.inside4), "192.168.7.2", 80, 300));
     return {};
