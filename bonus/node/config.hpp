@@ -61,6 +61,7 @@ struct Config {
     std::optional<NodeId> use_exit;
     std::vector<std::pair<NodeId, net::Prefix>> accept;
     std::string subnet_device, country, isp;
+    std::vector<Address> invite_accounts;
     std::vector<net::UdpEndpoint> dns_upstreams;
   } net;
   struct Rpc {

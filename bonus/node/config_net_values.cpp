@@ -1,6 +1,7 @@
 // Setters of the [net] section's values.
 #include <fmt/format.h>
 
+#include "bonus/crypto/keys.hpp"
 #include "bonus/node/config_values.hpp"
 
 namespace bonus::node::config_internal {
@@ -53,6 +54,9 @@ Result<> set_node_id(std::optional<NodeId>& out, const Value& value) {
 }
 Result<> set_accept(std::vector<std::pair<NodeId, net::Prefix>>& out, const Value& value) {
   return set_each(out, value, [](const std::string& text) { return parse_accept(text); });
+}
+Result<> set_accounts(std::vector<Address>& out, const Value& value) {
+  return set_each(out, value, [](const std::string& text) { return crypto::parse_address(text); });
 }
 Result<> set_short(std::string& out, const Value& value) {
   TRY_ASSIGN(const auto text, text_of(value));

@@ -29,6 +29,7 @@ namespace bonus::node::config_internal {
 [[nodiscard]] Result<> set_node_id(std::optional<NodeId>& out, const Value& value);
 /// "<node id>=<prefix>".
 [[nodiscard]] Result<> set_accept(std::vector<std::pair<NodeId, net::Prefix>>& out, const Value& value);
+[[nodiscard]] Result<> set_accounts(std::vector<Address>& out, const Value& value);
 /// At most 32 bytes.
 [[nodiscard]] Result<> set_short(std::string& out, const Value& value);
 [[nodiscard]] Result<> set_level(log::Level& out, const Value& value);

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sodium.h>
 
 #include <boost/json.hpp>
 #include <cstring>
 
 #include "bonus/net/dns/labels.hpp"
+#include "bonus/node/auth.hpp"
 #include "bonus/node/echo.hpp"
 #include "bonus/node/version.hpp"
 #include "bonus/runtime/offload.hpp"
@@ -115,6 +117,11 @@ NetApi::Reply NetApi::handle(Exchange& exchange) {
   if (where == "/v1/net/path" && get) co_return co_await path(exchange);
   if (where == "/v1/net/ping" && post) co_return co_await ping(exchange);
   if (where == "/v1/net/trace" && post) co_return co_await trace(exchange);
+  constexpr std::string_view kInvites = "/v1/net/invites";
+  if (where == kInvites && post) co_return co_await invite(exchange);
+  if (where == kInvites && get) co_return co_await invites(exchange);
+  if (where.starts_with("/v1/net/invites/") && request.method == "DELETE")
+    co_return co_await revoke(exchange, where.substr(kInvites.size() + 1));
   co_return fail(ErrorCode::kNotFound, fmt::format("there is no {} {} in this API", request.method, where));
 }
 
@@ -297,6 +304,53 @@ NetApi::Reply NetApi::ping(Exchange& exchange) {
   auto finishing = exchange.finish();
   std::ignore = co_await std::move(finishing);
   co_return Result<>();
+}
+
+Result<> NetApi::check_signature(const http::Request& request) const {
+  const std::string authorization = request.headers.get("Authorization").value_or("");
+  TRY_ASSIGN(const auto signer, verify_authorization(authorization, request.method, request.path, clock_.unix_s()));
+  if (!edges_.may_invite(signer))
+    return fail(ErrorCode::kDenied, fmt::format("{} may not invite at this gateway: its operator lists accounts in "
+                                                "net.invite_accounts",
+                                                crypto::to_checksum(signer)));
+  return {};
+}
+
+NetApi::Reply NetApi::invite(Exchange& exchange) {
+  CO_TRY(check_signature(exchange.request()));
+  auto reading = exchange.read_all(kMaxBody);
+  CO_TRY_ASSIGN(const auto body, co_await std::move(reading));
+  CO_TRY_ASSIGN(const auto wanted, parse_body(body));
+  net::edge::InviteRequest request;
+  CO_TRY_ASSIGN(request.name, text_in(wanted, "name"));
+  if (const auto* exit = wanted.if_contains("exit")) request.exit = exit->is_bool() && exit->as_bool();
+  if (const auto* key = wanted.if_contains("public_key"); key != nullptr && !key->is_null()) {
+    CO_TRY_ASSIGN(const auto text, text_in(wanted, "public_key"));
+    crypto::X25519Public parsed;
+    std::size_t size = 0;
+    if (sodium_base642bin(parsed.bytes.data(), parsed.bytes.size(), text.data(), text.size(), nullptr, &size, nullptr,
+                          sodium_base64_VARIANT_ORIGINAL) != 0 ||
+        size != parsed.bytes.size())
+      co_return fail(ErrorCode::kInvalid, "\"public_key\" is a WireGuard key: 44 characters of base64");
+    request.key = parsed;
+  }
+  auto inviting = edges_.invite(std::move(request));
+  CO_TRY_ASSIGN(const auto done, co_await std::move(inviting));
+  auto answer = http::respond_json(exchange, 201, json::serialize(done));
+  std::ignore = co_await std::move(answer);
+  co_return Result<>();
+}
+
+NetApi::Reply NetApi::invites(Exchange& exchange) {
+  CO_TRY(check_signature(exchange.request()));
+  json::object out{{"invites", edges_.list()}};
+  co_return co_await send(exchange, std::move(out));
+}
+
+NetApi::Reply NetApi::revoke(Exchange& exchange, std::string name) {
+  CO_TRY(check_signature(exchange.request()));
+  CO_TRY(edges_.revoke(name));
+  co_return co_await send(exchange, json::object());
 }
 
 }  // namespace bonus::node

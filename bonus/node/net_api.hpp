@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "bonus/node/edges.hpp"
 #include "bonus/node/network.hpp"
 #include "bonus/runtime/http/http.hpp"
 
@@ -11,8 +12,8 @@ namespace bonus::node {
 /// Thread-safe. The references must outlive it.
 class NetApi {
  public:
-  NetApi(Network& network, runtime::BlockingPool& pool, const runtime::Clock& clock)
-      : network_(network), pool_(pool), clock_(clock) {}
+  NetApi(Network& network, Edges& edges, runtime::BlockingPool& pool, const runtime::Clock& clock)
+      : network_(network), edges_(edges), pool_(pool), clock_(clock) {}
   /// Requests below /v1/net/. An error is answered by the caller when nothing has been sent yet.
   [[nodiscard]] runtime::Task<Result<>> handle(runtime::http::Exchange& exchange);
 
@@ -33,8 +34,14 @@ class NetApi {
   [[nodiscard]] Reply path(Exchange& exchange);
   [[nodiscard]] Reply ping(Exchange& exchange);
   [[nodiscard]] Reply trace(Exchange& exchange);
+  /// kDenied unless the request is signed by somebody who may invite.
+  [[nodiscard]] Result<> check_signature(const runtime::http::Request& request) const;
+  [[nodiscard]] Reply invite(Exchange& exchange);
+  [[nodiscard]] Reply invites(Exchange& exchange);
+  [[nodiscard]] Reply revoke(Exchange& exchange, std::string name);
 
   Network& network_;
+  Edges& edges_;
   runtime::BlockingPool& pool_;
   const runtime::Clock& clock_;
 };

@@ -126,9 +126,13 @@ Result<> Network::start_dns(dns::NameSource& names) {
   dns::ServerConfig server;
   server.core.own_address = address();
   server.core.upstreams = dns_upstreams_;
-  server.core.access = [own = address()](const net::Ipv6& source) {
-    const bool local = source == own || !net::is_overlay(source);
-    return local ? dns::Access::kAll : dns::Access::kNames;
+  server.core.access = [this](const net::Ipv6& source) {
+    if (source == address() || !net::is_overlay(source)) return dns::Access::kAll;
+    const std::scoped_lock guard(mutex_);
+    const bool exits = std::ranges::any_of(clients_, [&](const EdgeClient& client) {
+      return client.exit && !client.peer.allowed.empty() && client.peer.allowed.front().address == source;
+    });
+    return exits ? dns::Access::kAll : dns::Access::kNames;
   };
   server.listen = {{address(), kDnsPort}};
   auto started = dns::Server::start(parts_.executor, server, names, *upstream_, parts_.clock, parts_.random);
@@ -155,6 +159,20 @@ void Network::stop() {
 Result<> Network::apply_policy() {
   state_.containers.clear();
   for (const auto& [id, policy] : containers_) state_.containers.push_back(policy);
+  state_.transit.clear();
+  state_.exits.clear();
+  state_.services = {{host::Protocol::kTcp, net::rpc::kNodePort, net::rpc::kNodePort, {}}};
+  std::vector<net::Prefix> exit_clients;
+  for (const auto& client : clients_) {
+    state_.transit.push_back(client.peer.allowed.front());
+    if (client.exit) exit_clients.insert(exit_clients.end(), client.peer.allowed.begin(), client.peer.allowed.end());
+  }
+  if (!state_.transit.empty()) {
+    for (const auto protocol : {host::Protocol::kUdp, host::Protocol::kTcp})
+      state_.services.push_back({protocol, kDnsPort, kDnsPort, state_.transit});
+  }
+  if (exit_ && !exit_clients.empty())
+    state_.exits.push_back({exit_->device, exit_->inside4, exit_->inside6, std::move(exit_clients), exit_private_});
   return policy_->apply(state_);
 }
 
@@ -166,6 +184,10 @@ void Network::publish_containers() {
       break;
     }
     ids.push_back(record_id(id));
+  }
+  for (const auto& client : clients_) {
+    if (ids.size() == net::kMaxRecordContainers) break;
+    ids.push_back(client.id);
   }
   overlay_->set_containers(std::move(ids));
 }
@@ -201,6 +223,75 @@ void Network::detach(const std::string& id) {
 
 std::string Network::address_of(const std::string& id) const { return net::to_string(container_ip(id)); }
 std::string Network::resolver() const { return host::resolver_file({address()}); }
+
+Result<> Network::set_edge_clients(std::vector<EdgeClient> clients, const std::optional<net::Prefix>& pool) {
+  const std::scoped_lock guard(mutex_);
+  const auto same = [](const EdgeClient& a, const EdgeClient& b) {
+    return a.peer.key == b.peer.key && a.peer.preshared_key == b.peer.preshared_key &&
+           a.peer.allowed == b.peer.allowed && a.exit == b.exit;
+  };
+  if (std::ranges::equal(clients, clients_, same)) return {};
+  clients_ = std::move(clients);
+  std::vector<net::overlay::EdgePeer> peers;
+  for (const auto& client : clients_) peers.push_back(client.peer);
+  overlay_->set_edge_peers(std::move(peers));
+  if (pool && !clients_.empty()) {
+    TRY_ASSIGN(auto netlink, host::Netlink::open());
+    host::Route route;
+    route.destination = *pool;
+    route.ipv4 = true;
+    route.device = "bonus0";
+    TRY(netlink.set_route(route));
+  }
+  publish_containers();
+  return apply_policy();
+}
+
+void Network::set_accepted_routes(const std::vector<net::edge::AcceptedRoute>& routes) {
+  const std::scoped_lock guard(mutex_);
+  if (routes == accepted_) return;
+  auto netlink = host::Netlink::open();
+  if (!netlink) return;
+  const auto kernel_route = [](const net::edge::AcceptedRoute& one) {
+    host::Route route;
+    route.destination = one.prefix;
+    route.ipv4 = net::is_ipv4(one.prefix.address);
+    route.device = "bonus0";
+    return route;
+  };
+  for (const auto& one : accepted_)
+    if (std::ranges::find(routes, one) == routes.end()) std::ignore = netlink->remove_route(kernel_route(one));
+  std::map<NodeId, std::vector<net::Prefix>> behind;
+  for (const auto& one : routes) {
+    behind[one.node].push_back(one.prefix);
+    if (auto set = netlink->set_route(kernel_route(one)); !set)
+      log::warn("net", "route_refused", {{"prefix", net::to_string(one.prefix)}, {"error", set.error().message}});
+  }
+  accepted_ = routes;
+  std::vector<net::overlay::Overlay::Behind> by_node;
+  for (auto& [node, prefixes] : behind) by_node.push_back({node, std::move(prefixes)});
+  overlay_->set_behind(std::move(by_node));
+}
+
+runtime::Task<Result<>> Network::start_exit(std::vector<net::Prefix> allow_private) {
+  host::ExitOptions exit_options;
+  exit_options.id = to_hex(identity_.id).substr(0, 8);
+  exit_options.allow_private = allow_private;
+  auto starting = helper_->exit_up(exit_options);
+  CO_TRY_ASSIGN(const auto link, co_await std::move(starting));
+  const std::scoped_lock guard(mutex_);
+  exit_ = link;
+  exit_private_ = std::move(allow_private);
+  log::info("net", "exit_up", {{"device", link.device}, {"inside", net::to_string(link.inside4)}});
+  co_return apply_policy();
+}
+
+std::string Network::public_endpoint() const {
+  if (!config_.net.advertise.empty()) return config_.net.advertise;
+  ListenAddress bound = config_.net.listen;
+  bound.port = overlay_->port();
+  return bound.to_string();
+}
 
 boost::json::object Network::counters() {
   boost::json::object out;

@@ -9,6 +9,7 @@
 
 #include "bonus/compute/api/container_network.hpp"
 #include "bonus/net/dns/server.hpp"
+#include "bonus/net/edge/subnet.hpp"
 #include "bonus/net/host/containers.hpp"
 #include "bonus/net/host/netlink.hpp"
 #include "bonus/net/host/policy.hpp"
@@ -24,6 +25,13 @@ struct NetworkParts {
   runtime::Random& random;
   runtime::Disk& disk;
   Metrics& metrics;
+};
+
+/// A stock WireGuard client: `id` gives its overlay address with the root key, as a container's does.
+struct EdgeClient {
+  net::overlay::EdgePeer peer;
+  Bytes id;
+  bool exit = false;
 };
 
 /// Thread-safe, unless said otherwise.
@@ -53,6 +61,14 @@ class Network final : public compute::ContainerNetwork {
   [[nodiscard]] std::string address_of(const std::string& id) const override;
   [[nodiscard]] std::string resolver() const override;
 
+  /// Replaces all clients; `pool` holds their IPv4 addresses.
+  [[nodiscard]] Result<> set_edge_clients(std::vector<EdgeClient> clients, const std::optional<net::Prefix>& pool);
+  void set_accepted_routes(const std::vector<net::edge::AcceptedRoute>& routes);
+  /// The way to the Internet: needs net.exit and privileges.
+  [[nodiscard]] runtime::Task<Result<>> start_exit(std::vector<net::Prefix> allow_private);
+  /// What others dial: as advertised, or as bound.
+  [[nodiscard]] std::string public_endpoint() const;
+
   /// Counters of the policy and the DNS server, for GET /v1/net/status.
   [[nodiscard]] boost::json::object counters();
 
@@ -77,6 +93,10 @@ class Network final : public compute::ContainerNetwork {
   std::optional<net::host::Policy> policy_;  // guarded by mutex_, as all below
   net::host::PolicyState state_;
   std::map<std::string, net::host::ContainerPolicy> containers_;  // by id
+  std::vector<EdgeClient> clients_;
+  std::optional<net::host::ExitLink> exit_;
+  std::vector<net::Prefix> exit_private_;
+  std::vector<net::edge::AcceptedRoute> accepted_;
 };
 
 }  // namespace bonus::node

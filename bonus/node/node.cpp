@@ -281,6 +281,7 @@ Result<> Node::Impl::open(std::function<void(Error)> on_halt) {
   if (auto done = transport->start(); !done) return fail(std::move(done).error());
   opened_network = true;
   if (auto done = network->start_dns(*names); !done) return done;
+  TRY_ASSIGN(edges, Edges::open(*network, config, identity, disk, clock));
   {
     const std::scoped_lock guard(mutex);
     urls.net = advertised();
@@ -293,6 +294,7 @@ Result<> Node::Impl::open(std::function<void(Error)> on_halt) {
   publisher->start();
   tasks = std::make_unique<runtime::TaskGroup>(io.executor());
   tasks->spawn("housekeeping", housekeeping());
+  tasks->spawn("edges", edges->run());
   return write_endpoints();
 }
 

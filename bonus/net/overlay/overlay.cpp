@@ -268,6 +268,24 @@ void Overlay::stop() {
 const Ipv6& Overlay::address() const { return impl_->address; }
 std::uint16_t Overlay::port() const { return impl_->engine->local_port(); }
 
+crypto::X25519Public Overlay::tunnel_key() const { return impl_->sealer.public_key(); }
+
+std::map<crypto::X25519Public, Overlay::EdgeActivity> Overlay::edge_activity() const {
+  std::map<crypto::X25519Public, EdgeActivity> out;
+  impl_->engine->read_device([&](const tunnel::Device& device, Instant at) {
+    for (const auto ref : device.peers()) {
+      const auto info = device.info(ref);
+      if (!info) continue;
+      EdgeActivity& one = out[info->key];
+      if (info->last_handshake)
+        one.last_handshake_s = std::chrono::duration<double>(at - *info->last_handshake).count();
+      one.received_bytes = info->received_bytes;
+      one.sent_bytes = info->sent_bytes;
+    }
+  });
+  return out;
+}
+
 Result<NodeId> Overlay::identify(const Ipv6& source) const {
   if (source == impl_->address) return impl_->self;
   const std::shared_lock guard(impl_->identity_mutex);

@@ -4,6 +4,7 @@
 
 #include <boost/json/fwd.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,6 +78,8 @@ class Overlay {
 
   [[nodiscard]] const Ipv6& address() const;
   [[nodiscard]] std::uint16_t port() const;
+  /// What stock WireGuard clients call the gateway's public key.
+  [[nodiscard]] crypto::X25519Public tunnel_key() const;
   /// Whose overlay address it is: ours, or that of a node which has proven it. kDenied otherwise.
   [[nodiscard]] Result<NodeId> identify(const Ipv6& source) const;
 
@@ -86,6 +89,11 @@ class Overlay {
   void set_containers(std::vector<Bytes> ids);
   /// Stock WireGuard clients of this gateway; replaces all.
   void set_edge_peers(std::vector<EdgePeer> peers);
+  struct EdgeActivity {
+    double last_handshake_s = -1;  ///< Seconds ago; negative: never.
+    std::uint64_t received_bytes = 0, sent_bytes = 0;
+  };
+  [[nodiscard]] std::map<crypto::X25519Public, EdgeActivity> edge_activity() const;
   /// Routes behind other nodes: an exit's default routes, the subnets that were accepted of a router; replaces all.
   struct Behind {
     NodeId node;
