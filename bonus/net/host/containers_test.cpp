@@ -316,6 +316,36 @@ TEST(PolicyRules, RefuseWhatIsNotAName) {
   EXPECT_FALSE(policy_rules(state));
 }
 
+// One transaction of thousands of rules; a host of this size is the largest expected.
+TEST(PolicyRules, ManyContainersAreOneTransaction) {
+  SKIP_WITHOUT_NAMESPACES();
+  expect_in_child([]() -> Result<> {
+    TRY_ASSIGN(const auto world, World::make());
+    TRY_ASSIGN(auto rules, Policy::open());
+    auto state = policy();
+    for (std::uint16_t i = 1; i <= 1000; ++i) {
+      Ipv6 address = ip("fdab::1");
+      address.bytes[4] = static_cast<std::uint8_t>(i >> 8);
+      address.bytes[5] = static_cast<std::uint8_t>(i);
+      state.containers.push_back(ContainerPolicy{.device = container_device(address),
+                                                 .address = address,
+                                                 .open = {tcp(80), tcp(443), tcp(i, {Prefix{ip(kPeer), 128}})},
+                                                 .internet = i % 2 == 0});
+    }
+    state.containers[0].open = {tcp(8080)};
+    TRY(rules.apply(state));
+    TRY(rules.apply(state));
+    TRY(world->attach());
+    TRY_ASSIGN(const Fd web, socket_in(world->first, SOCK_STREAM, kFirst, 8080));
+    CHILD_CHECK(tcp_reaches(world->peer, "", kFirst, 8080));
+    state.containers.resize(2);
+    state.containers[0].open = {};
+    TRY(rules.apply(state));
+    CHILD_CHECK(!tcp_reaches(world->peer, "", kFirst, 8080, 300));
+    return {};
+  });
+}
+
 TEST(PolicyRules, AFailedApplyLeavesTheFormerRules) {
   SKIP_WITHOUT_NAMESPACES();
   expect_in_child([]() -> Result<> {

@@ -40,7 +40,8 @@ struct OwnNamespaceOptions {
 /// Gives this process (one thread only) and its later children a mount namespace in which /etc/resolv.conf names
 /// `servers`; the machine's file is never changed. Mounts made on the machine still arrive here; containers are not
 /// affected, as each shim mounts in a namespace of its own. The sockets of nscd and systemd-resolved, which would
-/// answer from outside, are hidden. `folder`: where the file is kept, absolute, writable (the state directory).
+/// answer from outside, are hidden. In a chroot /proc/self/exe does not lead to the program any more afterwards.
+/// `folder`: where the file is kept, absolute, writable (the state directory).
 [[nodiscard]] Result<> use_resolver(const std::string& folder, const std::vector<Ipv6>& servers);
 /// Any time after use_resolver(), from any thread: puts the node's file back where it is not there any more, which
 /// happens when the machine replaces its own by renaming (the kernel then detaches what was mounted on it). Whether it
