@@ -4,9 +4,11 @@ Probes are sent from three public addresses. "Nothing arrives" is said after the
 on the same path, which keeps its order, has arrived: no test depends on how long it waits.
 """
 import hashlib
+import json
 import os
 import pathlib
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -22,7 +24,7 @@ PORT = 7000
 def topology(*nodes, region="latency_ms = 5", extra=""):
     text = f'seed = 3\n[[region]]\nname = "world"\n{region}\n{extra}\n'
     for node in nodes:
-        text += "[[node]]\n" + "\n".join(f"{key} = {value!r}".replace("'", '"') for key, value in node.items()) + "\n"
+        text += "[[node]]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in node.items()) + "\n"
     return text
 
 
@@ -40,6 +42,14 @@ def drain(sock, want, timeout=10.0):
         if data == want:
             return out
     raise AssertionError(f"{want!r} has not come; {out}")
+
+
+def ended(pid):
+    """Gone, or waiting for its parent to notice."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 class World(unittest.TestCase):
@@ -269,6 +279,37 @@ class Changes(World):
         self.assertTrue(0.07 < lost / sent < 0.13, f"{lost} of {sent}")
 
 
+class Mapped(World):
+    toml = topology({"name": "a"}, {"name": "home", "nat": "symmetric", "port_mapping": True}, {"name": "plain", "nat": "symmetric"})
+
+    def test_nat_pmp(self):
+        """RFC 6886: the outer address, then a port that strangers may use."""
+        router = next(r for r in self.net.info["routers"] if r["name"] == "home")
+        self.assertTrue(router["port_mapping"])
+        home, stranger = self.udp("home", 6000), self.udp("a")
+
+        def ask(request, size):
+            home.settimeout(1)
+            home.sendto(request, (router["inner"], 5351))
+            data, source = home.recvfrom(64)
+            return data if source[1] == 5351 and len(data) == size else None
+
+        outer = wait_for("the router to answer", lambda: ask(b"\0\0", 12))
+        self.assertEqual(outer[1:4], b"\x80\0\0")
+        self.assertEqual(socket.inet_ntoa(outer[8:]), self.net.public("home"))
+        mapped = wait_for("the port", lambda: ask(struct.pack("!BBHHHI", 0, 1, 0, 6000, 6000, 600), 16))
+        kind, result, _, inner, outside, _ = struct.unpack("!xBHIHHI", mapped)
+        self.assertEqual((kind, result, inner), (129, 0, 6000))
+        stranger.sendto(b"a stranger", (self.net.public("home"), outside))
+        drain(home, b"a stranger")
+
+    def test_ends_with_the_network(self):
+        with Topology(self.toml, tag="map") as net:
+            pid = pathlib.Path(net.info["folder"], "home.upnp.pid").read_text().split()[0]
+            self.assertIn("miniupnpd", pathlib.Path(f"/proc/{pid}/cmdline").read_text())
+        self.assertTrue(ended(pid))
+
+
 class Limits(World):
     toml = topology({"name": "a"}, {"name": "slow", "up_mbit": 8, "down_mbit": 8, "queue_kib": 32}, {"name": "thin", "mtu": 1300},
                     {"name": "home", "nat": "port-restricted", "mtu": 1400})
@@ -363,8 +404,7 @@ class Life(unittest.TestCase):
             for name in ("a", "b"):
                 self.assertTrue(net.stats())
                 net.exec(name, "ip", "link", "del", "eth0")
-            stat = pathlib.Path(f"/proc/{net.info['wire_pid']}/stat")
-            wait_for("the wire to end", lambda: not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+            wait_for("the wire to end", lambda: ended(net.info["wire_pid"]))
 
     def test_tcp_through_large_frames_and_loss(self):
         with Topology(topology({"name": "a"}, {"name": "home", "nat": "port-restricted"}, region="latency_ms = 2\nloss = 0.005"),

@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kStateRoot = "/run/bonus-wire";
-constexpr Duration kWireStart = std::chrono::seconds(20), kWireEnd = std::chrono::seconds(5);
+constexpr Duration kWireStart = std::chrono::seconds(20), kEnd = std::chrono::seconds(5);
 constexpr int kQueueLength = 4096;  // of a TUN device: what one turn of the wire may find
 
 std::string folder_of(const std::string& prefix, const std::string& tag) {
@@ -135,6 +135,32 @@ Result<> set_up_router(const Plan& plan, std::size_t i) {
   });
 }
 
+/// A process of the network in its folder, so that it is found again: <name>.pid.
+Result<Started> start_recorded(const Plan& plan, const std::string& name, const std::vector<std::string>& argv,
+                               const std::string& log) {
+  TRY_ASSIGN(const auto started, start_detached(argv, log));
+  TRY(replace_file(fmt::format("{}/{}.pid", folder_of(plan.prefix, plan.tag), name),
+                   fmt::format("{} {}\n", started.pid, started.start_ticks)));
+  return started;
+}
+
+Result<> start_port_mapping(const Plan& plan, std::size_t i) {
+  const std::string name = plan.topology.routers[i].name + ".upnp";
+  const std::string file = fmt::format("{}/{}", folder_of(plan.prefix, plan.tag), name);
+  TRY(replace_file(file + ".conf", port_mapping_config(plan, i)));
+  return in_namespace(plan.router_namespace(i), [&]() -> Result<> {
+    // -d keeps it in the foreground; what it says then is of no use to anybody.
+    TRY_ASSIGN(const auto started,
+               start_recorded(plan, name, {"miniupnpd", "-d", "-f", file + ".conf", "-P", file + ".own"}, "/dev/null"));
+    constexpr Duration kFails = std::chrono::milliseconds(100);  // a missing program or a bad file show at once
+    std::this_thread::sleep_for(kFails);
+    if (!is_alive(started))
+      return fail(ErrorCode::kUnavailable,
+                  "miniupnpd does not start (Debian: miniupnpd-nftables); it is for port_mapping");
+    return {};
+  });
+}
+
 Result<> set_up_all(const Plan& plan) {
   TRY(make_namespaces(plan));
   for (std::size_t i = 0; i < plan.topology.routers.size(); ++i) TRY(set_up_router(plan, i));
@@ -147,37 +173,42 @@ Result<> start_wire(Plan& plan, const std::string& program) {
   const std::string folder = folder_of(plan.prefix, plan.tag), control = folder + "/control.sock",
                     log = folder + "/wire.log";
   TRY(replace_file(folder + "/wire.json", plan.wire().to_json()));
-  TRY_ASSIGN(const auto started,
-             start_detached({program, "run", "--config", folder + "/wire.json", "--control", control}, log));
+  TRY_ASSIGN(
+      const auto started,
+      start_recorded(plan, "wire", {program, "run", "--config", folder + "/wire.json", "--control", control}, log));
   plan.wire_pid = started.pid;
   plan.wire_start_ticks = started.start_ticks;
-  TRY(replace_file(folder + "/wire.pid", fmt::format("{} {}\n", started.pid, started.start_ticks)));
   const Instant end = runtime::system_clock().now() + kWireStart;
   for (;;) {
     const auto answer = ask_wire(control, "stats");
-    if (answer) return {};
+    if (answer) break;
     if (!is_alive(started) || runtime::system_clock().now() >= end) {
       const auto text = whole_file(log);
       return fail(ErrorCode::kUnavailable, fmt::format("{} does not start: {}", program, text ? *text : ""));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
+  for (std::size_t i = 0; i < plan.topology.routers.size(); ++i)
+    if (plan.topology.routers[i].port_mapping) TRY(start_port_mapping(plan, i));
+  return {};
 }
 
 Result<std::size_t> remove_all(const std::string& prefix, const std::string& tag) {
   const std::string folder = folder_of(prefix, tag);
-  if (const auto text = whole_file(folder + "/wire.pid")) {
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const auto text = it->path().extension() == ".pid" ? whole_file(it->path().string()) : Result<std::string>();
+    if (!text || text->empty()) continue;
     char* rest = nullptr;
-    Started wire;
-    wire.pid = static_cast<pid_t>(std::strtol(text->c_str(), &rest, 10));
-    wire.start_ticks = std::strtoull(rest, nullptr, 10);
-    end_process(wire, kWireEnd);
+    Started process;
+    process.pid = static_cast<pid_t>(std::strtol(text->c_str(), &rest, 10));
+    process.start_ticks = std::strtoull(rest, nullptr, 10);
+    end_process(process, kEnd);
   }
   const auto names = namespaces_with(fmt::format("{}-{}-", prefix, tag));
   Result<> first;
   for (const auto& name : names)
     if (auto removed = remove_namespace(name); !removed && first) first = fail(std::move(removed).error());
-  std::error_code error;
   fs::remove_all(folder, error);
   if (!first) return fail(std::move(first).error());
   return names.size();

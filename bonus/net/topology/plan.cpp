@@ -169,7 +169,28 @@ std::string nat_script(const Plan& plan, std::size_t index) {
       "  chain local {\n    type filter hook input priority 0; policy accept;\n"
       "    iifname \"wan0\" meta l4proto != icmp drop\n  }\n"
       "}\n";
+  // Tables that miniupnpd fills (as its nft_init.sh has them).
+  if (router.port_mapping)
+    out +=
+        "table inet bonus_upnp {\n"
+        "  chain forward {\n    type filter hook forward priority 0;\n    jump miniupnpd\n  }\n"
+        "  chain miniupnpd { }\n"
+        "  chain prerouting {\n    type nat hook prerouting priority -101;\n    jump prerouting_miniupnpd\n  }\n"
+        "  chain postrouting {\n    type nat hook postrouting priority 99;\n    jump postrouting_miniupnpd\n  }\n"
+        "  chain prerouting_miniupnpd { }\n"
+        "  chain postrouting_miniupnpd { }\n"
+        "}\n";
   return out;
+}
+
+std::string port_mapping_config(const Plan& plan, std::size_t router) {
+  return fmt::format(
+      "ext_ifname={}\nlistening_ip={}\nhttp_port=0\nenable_natpmp=yes\nenable_upnp=yes\nsecure_mode=yes\n"
+      "uuid=5f8d2a10-0000-4000-8000-{:012x}\nmin_lifetime=120\nmax_lifetime=86400\n"
+      "upnp_table_name=bonus_upnp\nupnp_nat_table_name=bonus_upnp\nupnp_forward_chain=miniupnpd\n"
+      "upnp_nat_chain=prerouting_miniupnpd\nupnp_nat_postrouting_chain=postrouting_miniupnpd\n"
+      "allow 1024-65535 {}.0/24 1024-65535\ndeny 0-65535 0.0.0.0/0 0-65535\n",
+      kWanDevice, kLanDevice, router + 1, plan.topology.routers[router].subnet);
 }
 
 std::string Plan::to_state() const {
@@ -275,6 +296,7 @@ std::string Plan::to_json(std::string_view folder) const {
                                         {"nat", to_string(router.nat)},
                                         {"region", topology.regions[router.region].name},
                                         {"carrier", router.carrier},
+                                        {"port_mapping", router.port_mapping},
                                         {"wan", wan_of(*this, i)},
                                         {"address", net::to_string(router_address(i))},
                                         {"inner", net::to_string(inner_gateway(i))},

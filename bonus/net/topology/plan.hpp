@@ -56,5 +56,7 @@ struct Plan {
 
 /// nftables script of a router.
 [[nodiscard]] std::string nat_script(const Plan& plan, std::size_t router);
+/// The configuration file of a router's miniupnpd.
+[[nodiscard]] std::string port_mapping_config(const Plan& plan, std::size_t router);
 
 }  // namespace bonus::net::topology

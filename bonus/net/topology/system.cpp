@@ -132,7 +132,7 @@ Result<Started> start_detached(const std::vector<std::string>& argv, const std::
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::execv(words[0], words.data());
+    ::execvp(words[0], words.data());
     ::_exit(127);
   }
   return Started{pid, start_ticks(pid)};

@@ -47,7 +47,7 @@ class Descriptor {
 /// "net/ipv4/ip_forward", of this thread's namespace. A switch that the kernel does not have is passed over.
 [[nodiscard]] Result<> set_switch(const std::string& name, std::string_view value);
 
-/// A process that outlives this one: session of its own, output appended to `log`.
+/// A process that outlives this one: session of its own, output appended to `log`; argv[0] is looked up in PATH.
 struct Started {
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;

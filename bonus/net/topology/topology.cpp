@@ -252,6 +252,13 @@ class Reader {
     out_.routers.push_back(std::move(router));
   }
 
+  bool flag(const toml::table& table, std::string_view key) {
+    const auto* node = table.get(key);
+    if (node == nullptr) return false;
+    if (!node->is_boolean()) problem(*node, fmt::format("{} is true or false", key));
+    return node->value_or(false);
+  }
+
   /// "192.168.1.0/24" as "192.168.1".
   std::string subnet_of(const toml::table& table) {
     const std::string given = text(table, "subnet");
@@ -281,8 +288,8 @@ class Reader {
       known(table, {"name", "region", "nat", "subnet", "mapping_timeout_s", "access_ms", "access_loss", "up_mbit",
                     "down_mbit", "queue_kib", "mtu", "address"});
     else
-      known(table, {"name", "region", "nat", "carrier", "subnet", "mapping_timeout_s", "access_ms", "access_loss",
-                    "up_mbit", "down_mbit", "queue_kib", "mtu", "address"});
+      known(table, {"name", "region", "nat", "carrier", "port_mapping", "subnet", "mapping_timeout_s", "access_ms",
+                    "access_loss", "up_mbit", "down_mbit", "queue_kib", "mtu", "address"});
     Router router;
     router.name = text(table, "name");
     router.carrier = carrier;
@@ -295,6 +302,7 @@ class Reader {
       return problem(table, "a router is not open: leave it out, nodes are open by themselves");
     access_keys(table, router.access);
     router.subnet = subnet_of(table);
+    router.port_mapping = flag(table, "port_mapping");
     if (const auto s = integer(table, "mapping_timeout_s", 1, 86'400))
       router.mapping_timeout = std::chrono::seconds(*s);
     if (!carrier) carrier_key(table, router);
@@ -307,8 +315,9 @@ class Reader {
   }
 
   void nodes(const toml::table& table) {
-    known(table, {"name", "index", "count", "region", "nat", "lan", "carrier", "subnet", "mapping_timeout_s",
-                  "access_ms", "access_loss", "up_mbit", "down_mbit", "queue_kib", "mtu", "address"});
+    known(table,
+          {"name", "index", "count", "region", "nat", "lan", "carrier", "port_mapping", "subnet", "mapping_timeout_s",
+           "access_ms", "access_loss", "up_mbit", "down_mbit", "queue_kib", "mtu", "address"});
     const auto count = integer(table, "count", 1, static_cast<std::int64_t>(kMaxNodes)).value_or(1);
     if (count > 1 && (table.get("name") != nullptr || table.get("index") != nullptr || table.get("address") != nullptr))
       return problem(table, "count excludes name, index and address: the nodes are numbered on");
@@ -337,8 +346,8 @@ class Reader {
     node.name = name;
     const std::string lan = text(table, "lan");
     if (!lan.empty()) {
-      for (const char* key : {"region", "nat", "carrier", "subnet", "mapping_timeout_s", "access_ms", "access_loss",
-                              "up_mbit", "down_mbit", "queue_kib", "mtu", "address"})
+      for (const char* key : {"region", "nat", "carrier", "port_mapping", "subnet", "mapping_timeout_s", "access_ms",
+                              "access_loss", "up_mbit", "down_mbit", "queue_kib", "mtu", "address"})
         if (const auto* value = table.get(key)) problem(*value, fmt::format("{} belongs to the lan", key));
       const auto index = out_.find_router(lan);
       if (!index || out_.routers[*index].carrier) {
@@ -352,7 +361,7 @@ class Reader {
     }
     const NatKind kind = nat_of(table).value_or(table.get("carrier") ? NatKind::kPortRestricted : NatKind::kOpen);
     if (kind == NatKind::kOpen) {
-      for (const char* key : {"carrier", "subnet", "mapping_timeout_s"})
+      for (const char* key : {"carrier", "port_mapping", "subnet", "mapping_timeout_s"})
         if (const auto* value = table.get(key))
           problem(*value, fmt::format("{} belongs to a router; the node is open", key));
       node.access = fallback_.access;
@@ -376,6 +385,7 @@ class Reader {
     if (!name_of(table, router_names_, "router", router.name)) return false;
     access_keys(table, router.access);
     router.subnet = subnet_of(table);
+    router.port_mapping = flag(table, "port_mapping");
     if (const auto s = integer(table, "mapping_timeout_s", 1, 86'400))
       router.mapping_timeout = std::chrono::seconds(*s);
     carrier_key(table, router);

@@ -56,6 +56,7 @@ struct Router {
   bool carrier = false;                       ///< A carrier-grade NAT: routers stand behind it, not machines.
   std::optional<std::size_t> carrier_router;  ///< Index of the CGN this router stands behind: double NAT.
   Access access;                              ///< Without meaning behind a carrier, but for the MTU.
+  bool port_mapping = false;                  ///< Answers UPnP, NAT-PMP and PCP (miniupnpd).
   std::string subnet;                         ///< "192.168.1": of its inner side, a /24.
   Duration mapping_timeout = std::chrono::seconds(120);  ///< Of idle UDP (RFC 4787, REQ-5).
 };

@@ -41,6 +41,7 @@ name = "flat"
 region = "here"
 nat = "full-cone"
 subnet = "192.168.77.0/24"
+port_mapping = true
 [[node]]
 region = "here"
 address = "51.15.0.1"
@@ -170,6 +171,9 @@ TEST(Plan, NatScripts) {
   EXPECT_THAT(script("phone"), HasSubstr("udp dport . ip saddr @contacts dnat to"));
   EXPECT_THAT(script("node-9"), HasSubstr("policy drop;\n    meta l4proto udp drop"));
   EXPECT_THAT(script("node-3"), Not(HasSubstr("dnat to")));
+  EXPECT_THAT(script("flat"), HasSubstr("jump prerouting_miniupnpd"));
+  EXPECT_THAT(script("node-3"), Not(HasSubstr("miniupnpd")));
+  EXPECT_THAT(port_mapping_config(plan, plan.topology.find_router("flat").value()), HasSubstr("192.168.77.0/24"));
 }
 
 TEST(Plan, StateSurvives) {
