@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import shutil
+import subprocess
 import tarfile
 
 BUSYBOX = "/bin/busybox"
@@ -95,3 +96,42 @@ def hostile_image(layout):
     through.size = 6
     entries = busybox_entries() + [(link, None), (through, b"pwned\n"), (escape, b"pwned\n")]
     return write_layout(layout, ["/bin/sh"], entries=entries)
+
+
+def program_image(layout, programs):
+    """busybox and these programs of the machine with the libraries they need; sleeps until something is executed in it."""
+    entries, seen = busybox_entries(), set()
+    wanted = [pathlib.Path(shutil.which(name) or name) for name in programs]
+    for program in list(wanted):
+        listing = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+        wanted += [pathlib.Path(word) for line in listing.splitlines() for word in line.split() if word.startswith("/")]
+    names = {info.name for info, _ in entries}
+
+    def parents(path):
+        for parent in reversed(path.parents):
+            name = str(parent).lstrip("/")
+            if name and name != "." and name not in names:
+                names.add(name)
+                info = tarfile.TarInfo(name)
+                info.type, info.mode = tarfile.DIRTYPE, 0o755
+                entries.append((info, None))
+
+    for path in wanted:
+        name = str(path).lstrip("/")
+        # Merged /usr: /lib and /bin are folders of the image.
+        name = name.removeprefix("usr/") if name.startswith(("usr/lib/", "usr/lib64/")) else name
+        if name in seen:
+            continue
+        seen.add(name)
+        content = path.resolve().read_bytes()
+        parents(pathlib.PurePosixPath("/" + name))
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(content), 0o755
+        entries.append((info, content))
+    for link_name, target in (("lib64", None), ("usr/lib", "../lib"), ("usr/lib64", "../lib64")):
+        if target and link_name not in names:
+            info = tarfile.TarInfo(link_name)
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            parents(pathlib.PurePosixPath("/" + link_name))
+            entries.append((info, None))
+    return write_layout(layout, ["/bin/busybox", "sleep", "1000000"], entries=entries)

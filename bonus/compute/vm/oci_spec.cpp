@@ -146,8 +146,9 @@ json::object linux_of(const SpecInput& input) {
   out["maskedPaths"] = literals(kMasked);
   out["readonlyPaths"] = literals(kReadOnly);
   out["seccomp"] = seccomp_profile();
-  // The container's own network: ports below 1024 belong to nobody else there.
-  out["sysctl"] = json::object{{"net.ipv4.ip_unprivileged_port_start", "0"}};
+  // The container's own network: ports below 1024 belong to nobody else there, and ping(8) needs no raw sockets.
+  out["sysctl"] =
+      json::object{{"net.ipv4.ip_unprivileged_port_start", "0"}, {"net.ipv4.ping_group_range", "0 2147483647"}};
   return out;
 }
 
