@@ -52,9 +52,9 @@ struct Actions {
   std::vector<Bytes> records;
   /// PathManager::endpoints() gives something else than before: publish a new record, and set_self() it.
   bool endpoints_changed = false;
-  /// Keep a TLS link to this relay (no UDP comes back from it): try the endpoints in order. The shell reports link_up()
-  /// and link_down(). `root` is zero when it is not known yet; the relay then proves itself by opening what is sealed
-  /// for `relay`.
+  /// Keep a TLS link to this relay (no UDP comes back from it): try the endpoints in order. May be said again while
+  /// it is being tried. The shell reports link_up() and link_down(). `root` is zero when it is not known yet; the relay
+  /// then proves itself by opening what is sealed for `relay`.
   struct WantLink {
     crypto::X25519Public relay;
     Ed25519PublicKey root;

@@ -18,7 +18,8 @@ constexpr std::size_t kGuesses = 1024, kPerTick = 4;
 constexpr auto kTick = milliseconds(20);
 constexpr auto kLimit = seconds(9), kAnswerLimit = seconds(2);
 constexpr auto kAgain = seconds(900), kRecheck = seconds(5);
-constexpr auto kGuessDelay = milliseconds(300);
+constexpr auto kSocketDelay = milliseconds(500);  // for the shell to open the sockets
+constexpr auto kGuessDelay = milliseconds(1000);
 constexpr std::size_t kMaxSockets = 256;
 constexpr std::uint16_t kLowestPort = 1024;
 
@@ -63,7 +64,7 @@ void PathManager::Impl::on_spray(const Key& from, const PathEndpoint& path, cons
   if (m.accept) {
     if (!spray_ || !spray_->hard || spray_->running || spray_->peer != from || spray_->nonce != m.nonce) return;
     spray_->running = true;
-    spray_->began = spray_->next = now;
+    spray_->began = spray_->next = now + kSocketDelay;
     spray_->until = now + kLimit;
     const std::size_t count = std::min(options_.birthday_sockets, kMaxSockets);
     for (std::size_t i = 0; i < count; ++i) {

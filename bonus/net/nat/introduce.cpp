@@ -122,7 +122,8 @@ void PathManager::Impl::on_introduce(const Key& from, const PathEndpoint& path, 
   if (!again) {
     introductions_.push_back(seen);
     if (introductions_.size() > kSeen) introductions_.pop_front();
-    if (!peer->paths.has_direct()) {
+    // A peer with a direct path that is introduced from elsewhere may have moved.
+    if (!peer->paths.has_direct() || peer->paths.current()->udp != m.attested) {
       if (m.attested.valid() && context_.may_probe(m.attested))
         peer->paths.offer({m.attested, 0}, Word::kThird, 5, now);
       std::vector<UdpEndpoint> claimed;

@@ -1,4 +1,4 @@
-// The path manager's inside; its parts are in path_manager.cpp (peers, dispatch), introduce.cpp (rendezvous) and
+// The path manager's inside; its parts are in manager.cpp (peers, dispatch), introduce.cpp (rendezvous) and
 // birthday.cpp (symmetric NATs).
 #pragma once
 
@@ -29,6 +29,7 @@ class PathManager::Impl {
     // The search for a (better) path.
     int cycle = 0;
     std::optional<Instant> cycle_at, channel_at, introduce_at;
+    Instant search_until;  // although there is a direct path: our address has changed
     std::size_t relay_turn = 0;
     std::uint64_t nonce = 0;
     int introduce_tries = 0;
@@ -40,7 +41,7 @@ class PathManager::Impl {
     std::optional<Instant> due;       // its place in due_
   };
 
-  // path_manager.cpp
+  // manager.cpp, path_manager.cpp
   void set_self(BytesView record);
   void set_local(std::vector<LocalAddress> addresses, std::uint16_t port, Instant now, Actions& out);
   void set_relays(std::vector<NodeRecord> relays, Instant now, Actions& out);

@@ -122,11 +122,8 @@ void PathSet::on_traffic(bool received, Instant now) {
   if (!current_) return;
   Candidate* c = find(*current_);
   if (c == nullptr) return;
-  if (received) {
-    c->last_ok = now;
-    c->fails = 0;
-    std::erase_if(c->probes, [](const Outstanding& probe) { return probe.lost; });
-  }
+  // What arrives says nothing about the way out: probes that are unanswered stay so.
+  if (received && c->fails == 0) c->last_ok = now;
   const auto beat = heartbeat(*c, now);
   if (woke && !received) {
     c->next = now;  // nobody kept the routers' mappings alive

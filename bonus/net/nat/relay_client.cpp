@@ -276,7 +276,8 @@ void RelayClient::failed(const crypto::X25519Public& key, Relay& relay, Instant 
     out.close.push_back(*relay.link);
     relay.link.reset();
     relay.link_wanted = false;
-  } else if (!relay.link_wanted) {
+  } else {
+    // Said again each time: the shell may have given up meanwhile, and knows what it tries already.
     relay.link_wanted = true;
     std::vector<UdpEndpoint> endpoints = relay.tls;
     if (endpoints.empty()) endpoints = {{relay.address.address, kHttps}, relay.address};

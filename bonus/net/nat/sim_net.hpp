@@ -139,6 +139,7 @@ class Host {
   std::uint16_t port = 51820;
   std::map<std::uint32_t, std::pair<Host*, std::uint32_t>> links;  // via -> other end
   std::map<std::uint32_t, UdpEndpoint> link_remotes;
+  std::set<crypto::X25519Public> dialling;  // relays that a link is being made to
   std::map<crypto::X25519Public, std::vector<std::pair<Instant, Actions::PathChanged>>> history;
   std::map<crypto::X25519Public, int> lost;
   std::vector<std::uint32_t> received_marks;
@@ -219,6 +220,7 @@ class Internet {
         ++links_made;
         const PathEndpoint path{{server->address, 443}, here};
         dialling->link_remotes[here] = path.udp;
+        dialling->dialling.erase(want.relay);
         server->link_remotes[there] = {dialling->address, 40000};
         dialling->act([&](Actions& out) { dialling->paths().link_up(want.relay, path, root, events.now(), out); });
       });
@@ -397,7 +399,8 @@ inline void Host::perform(Actions& out) {
   for (const auto& changed : out.changed) history[changed.peer].emplace_back(internet_.events.now(), changed);
   for (const auto& peer : out.lost) ++lost[peer];
   for (auto& record : out.records) learned.push_back(std::move(record));
-  for (const auto& want : out.want_links) internet_.connect_link(*this, want);
+  for (const auto& want : out.want_links)
+    if (dialling.insert(want.relay).second) internet_.connect_link(*this, want);
   for (const std::uint32_t via : out.close) {
     sockets.erase(via);
     if (is_link(via) && links.contains(via))

@@ -15,6 +15,7 @@
 
 #include "bonus/base/log.hpp"
 #include "bonus/net/nat/certificate.hpp"
+#include "bonus/net/record/sealed.hpp"
 
 namespace bonus::net::nat {
 namespace {
@@ -97,7 +98,8 @@ struct TlsLinks::State : std::enable_shared_from_this<TlsLinks::State> {
     std::size_t turn = 0;
     Duration backoff;
     std::shared_ptr<Link> link;
-    std::unique_ptr<asio::steady_timer> timer;  // of the next try; of stability while the link is up
+    std::unique_ptr<asio::steady_timer> timer;    // of the next try; of stability while the link is up
+    std::shared_ptr<asio::steady_timer> give_up;  // runs while there is no link
   };
 
   State(runtime::Executor e, const crypto::Ed25519KeyPair& key, runtime::Random& r, Events ev, TlsLinkOptions o)
@@ -134,6 +136,11 @@ struct TlsLinks::State : std::enable_shared_from_this<TlsLinks::State> {
     error_code ec;
     const auto remote = socket.remote_endpoint(ec);
     if (ec) return;
+    const Ipv6 prefix = rate_prefix(from_asio(remote).address);
+    const auto unproven = std::ranges::count_if(accepted, [&](const auto& entry) {
+      return !entry.second->up && rate_prefix(entry.second->remote.address) == prefix;
+    });
+    if (static_cast<std::size_t>(unproven) >= options.max_handshakes_per_prefix) return;
     auto link = std::make_shared<Link>(*this, std::move(socket), server, new_via());
     link->remote = from_asio(remote);
     accepted[link->via] = link;
@@ -147,6 +154,18 @@ struct TlsLinks::State : std::enable_shared_from_this<TlsLinks::State> {
       next_number = next_number % kLinkNumbers + 1;
     } while (accepted.contains(kViaLink | next_number) || dialled.contains(kViaLink | next_number));
     return kViaLink | next_number;
+  }
+
+  void expect_link(std::uint32_t via, Dial& dial) {
+    if (dial.give_up) return;
+    dial.give_up = std::make_shared<asio::steady_timer>(executor, options.give_up);
+    dial.give_up->async_wait([self = shared_from_this(), via, timer = std::weak_ptr(dial.give_up)](error_code ec) {
+      const auto found = self->dialled.find(via);
+      if (ec || self->stopped || found == self->dialled.end() || found->second.give_up != timer.lock()) return;
+      const auto link = found->second.link;
+      self->dialled.erase(found);
+      if (link) self->end(link, "it was tried for too long");
+    });
   }
 
   void start_dial(std::uint32_t via) {
@@ -195,6 +214,7 @@ struct TlsLinks::State : std::enable_shared_from_this<TlsLinks::State> {
       if (found == dialled.end()) return end(link, "nobody wants it any more");
       if (!found->second.root.is_zero() && found->second.root != *key)
         return end(link, "another node than the wanted one answers there");
+      found->second.give_up.reset();
       found->second.timer = std::make_unique<asio::steady_timer>(executor, kStable);
       found->second.timer->async_wait([link](error_code stop) {
         const auto entry = link->state->dialled.find(link->via);
@@ -279,6 +299,7 @@ struct TlsLinks::State : std::enable_shared_from_this<TlsLinks::State> {
     if (found != dialled.end() && found->second.link == link) {
       Dial& dial = found->second;
       dial.link.reset();
+      expect_link(link->via, dial);
       ++dial.turn;
       // The next endpoint at once; after a round of all of them, or after a link that stood, with backoff.
       const bool round = was_up || dial.turn % dial.endpoints.size() == 0;
@@ -349,6 +370,8 @@ Result<std::uint32_t> TlsLinks::dial(std::vector<UdpEndpoint> endpoints, const E
   if (state_->stopped) return fail(ErrorCode::kCancelled, "TLS links were stopped");
   if (endpoints.empty()) return fail(ErrorCode::kInvalid, "a TLS link needs an endpoint");
   if (endpoints.size() > 8) endpoints.resize(8);
+  for (const auto& [via, dial] : state_->dialled)
+    if (dial.root == root && dial.endpoints == endpoints) return via;
   if (state_->dialled.size() >= state_->options.max_dialled)
     return fail(ErrorCode::kExhausted, "too many TLS links are wanted");
   const std::uint32_t via = state_->new_via();
@@ -356,6 +379,7 @@ Result<std::uint32_t> TlsLinks::dial(std::vector<UdpEndpoint> endpoints, const E
   dial.endpoints = std::move(endpoints);
   dial.root = root;
   dial.backoff = state_->options.backoff_min;
+  state_->expect_link(via, dial);
   state_->start_dial(via);
   return via;
 }

@@ -19,6 +19,8 @@ struct TlsLinkOptions {
   std::size_t queue_bytes = 1 << 20;  ///< Per link; what does not fit is dropped, as a full router would.
   Duration handshake_timeout = std::chrono::seconds(10);
   Duration idle_timeout = std::chrono::seconds(60);  ///< Without a byte from the other end.
+  Duration give_up = std::chrono::minutes(2);        ///< A dial without a link for so long is over.
+  std::size_t max_handshakes_per_prefix = 8;         ///< Of strangers in one /24 or /56 at a time.
   Duration backoff_min = std::chrono::milliseconds(500), backoff_max = std::chrono::seconds(60);
   /// Connects a socket elsewhere than in this thread's network namespace and calls `done` on the executor, once, with a
   /// connected, non-blocking descriptor, which is taken over. Unset: here.
@@ -43,8 +45,9 @@ class TlsLinks {
   /// Accepts links; port 0 picks one. The socket belongs to the calling thread's network namespace. Returns the bound
   /// endpoint. kIo.
   [[nodiscard]] Result<UdpEndpoint> listen(const UdpEndpoint& at);
-  /// Keeps a link to the first endpoint that works, reconnecting with backoff until close(). `root` zero: any key,
-  /// which Events::up reports. Returns the `via` that the link has whenever it is up. kExhausted.
+  /// Keeps a link to the first endpoint that works, reconnecting with backoff until close(), or until there was none
+  /// for TlsLinkOptions::give_up. `root` zero: any key, which Events::up reports. Returns the `via` that the link has
+  /// whenever it is up; the same one for what is being dialled already. kExhausted.
   [[nodiscard]] Result<std::uint32_t> dial(std::vector<UdpEndpoint> endpoints, const Ed25519PublicKey& root);
   void close(std::uint32_t via);
   /// Queues a datagram of at most 16 KiB; false when it was dropped.

@@ -116,6 +116,20 @@ TEST(TlsLinks, TriesTheNextEndpointAndComesBackAfterARestart) {
   EXPECT_TRUE(relay->up.empty());  // not dialled again
 }
 
+TEST(TlsLinks, GivesUpAfterAWhileAndDialsTheSameOnce) {
+  boost::asio::io_context io;
+  TlsLinkOptions options;
+  options.give_up = milliseconds(150);
+  options.backoff_min = milliseconds(10);
+  options.max_dialled = 1;
+  End node(io, 2, options);
+  const auto via = node.links.dial({loopback(1)}, {}).value();
+  EXPECT_EQ(node.links.dial({loopback(1)}, {}).value(), via);
+  EXPECT_EQ(node.links.dial({loopback(2)}, {}).error().code, ErrorCode::kExhausted);
+  io.run_for(milliseconds(400));
+  EXPECT_TRUE(node.links.dial({loopback(2)}, {}));  // the first one's place is free
+}
+
 TEST(TlsLinks, DropsWhatDoesNotFitTheQueue) {
   boost::asio::io_context io;
   TlsLinkOptions options;
