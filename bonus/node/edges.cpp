@@ -94,11 +94,11 @@ runtime::Task<> Edges::accept_subnets() {
   network_.set_accepted_routes(routes);
 }
 
-json::object Edges::describe(const edge::Invite& invite) const {
+json::object Edges::describe(const edge::Invite& invite, const std::string& gateway) const {
   return {{"name", invite.name},
           {"address", net::to_string(registry_->address_of(invite))},
           {"public_key", base64(invite.key)},
-          {"gateway", network_.public_endpoint()},
+          {"gateway", gateway},
           {"exit", invite.exit},
           {"created", invite.created}};
 }
@@ -109,9 +109,10 @@ runtime::Task<Result<json::object>> Edges::invite(edge::InviteRequest request) {
                    "this node is no gateway: clients are invited where node.roles has \"gateway\"");
   if (request.exit && !config_.net.exit)
     co_return fail(ErrorCode::kConflict, "this gateway is no exit: set net.exit = true, or invite without --exit");
-  CO_TRY_ASSIGN(const auto invitation, registry_->invite(request, pool(), clock_.unix_s()));
   edge::GatewaySettings settings;
-  settings.endpoint = network_.public_endpoint();
+  auto locating = network_.public_endpoint();
+  CO_TRY_ASSIGN(settings.endpoint, co_await std::move(locating));
+  CO_TRY_ASSIGN(const auto invitation, registry_->invite(request, pool(), clock_.unix_s()));
   settings.tunnel_key = network_.overlay().tunnel_key();
   settings.ipv4_pool = pool();
   auto text = registry_->config_of(invitation.invite, invitation.private_key, settings);
@@ -120,17 +121,19 @@ runtime::Task<Result<json::object>> Edges::invite(edge::InviteRequest request) {
     co_return fail(std::move(text).error());
   }
   apply();
-  json::object out = describe(invitation.invite);
+  json::object out = describe(invitation.invite, settings.endpoint);
   out["config"] = *text;
   co_return out;
 }
 
-json::array Edges::list() const {
+runtime::Task<json::array> Edges::list() const {
   json::array out;
-  if (!registry_) return out;
+  if (!registry_) co_return out;
+  auto locating = network_.public_endpoint();
+  const auto gateway = co_await std::move(locating);
   const auto seen = network_.overlay().edge_activity();
   for (const auto& invite : registry_->list(clock_.unix_s())) {
-    json::object one = describe(invite);
+    json::object one = describe(invite, gateway.value_or(""));
     const auto found = seen.find(invite.key);
     const bool active = found != seen.end() && found->second.last_handshake_s >= 0;
     one["last_handshake_s"] = active ? json::value(found->second.last_handshake_s) : json::value(nullptr);
@@ -138,7 +141,7 @@ json::array Edges::list() const {
     one["tx_bytes"] = found == seen.end() ? 0 : found->second.sent_bytes;
     out.push_back(std::move(one));
   }
-  return out;
+  co_return out;
 }
 
 Result<> Edges::revoke(const std::string& name) {

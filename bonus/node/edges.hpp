@@ -26,7 +26,7 @@ class Edges {
   /// The file for the client and its QR code. kUnsupported on a node that is no gateway; kConflict for an exit client
   /// of a node that is no exit.
   [[nodiscard]] runtime::Task<Result<boost::json::object>> invite(net::edge::InviteRequest request);
-  [[nodiscard]] boost::json::array list() const;
+  [[nodiscard]] runtime::Task<boost::json::array> list() const;
   [[nodiscard]] Result<> revoke(const std::string& name);
   /// Who may invite: the node's own account and those of net.invite_accounts.
   [[nodiscard]] bool may_invite(const Address& account) const;
@@ -37,7 +37,7 @@ class Edges {
   void apply();
   [[nodiscard]] runtime::Task<> accept_subnets();
   [[nodiscard]] std::optional<net::Prefix> pool() const;
-  [[nodiscard]] boost::json::object describe(const net::edge::Invite& invite) const;
+  [[nodiscard]] boost::json::object describe(const net::edge::Invite& invite, const std::string& gateway) const;
 
   Network& network_;
   const Config config_;

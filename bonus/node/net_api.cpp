@@ -343,7 +343,8 @@ NetApi::Reply NetApi::invite(Exchange& exchange) {
 
 NetApi::Reply NetApi::invites(Exchange& exchange) {
   CO_TRY(check_signature(exchange.request()));
-  json::object out{{"invites", edges_.list()}};
+  auto listing = edges_.list();
+  json::object out{{"invites", co_await std::move(listing)}};
   co_return co_await send(exchange, std::move(out));
 }
 

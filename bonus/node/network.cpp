@@ -122,6 +122,11 @@ Result<> Network::configure() {
 
 void Network::start() { overlay_->start(); }
 
+void Network::housekeep() {
+  if (auto kept = host::keep_resolver(config_.node.data_dir); !kept)
+    log::warn("net", "resolver_not_kept", {{"error", kept.error().message}});
+}
+
 Result<> Network::start_dns(dns::NameSource& names) {
   dns::ServerConfig server;
   server.core.own_address = address();
@@ -286,11 +291,16 @@ runtime::Task<Result<>> Network::start_exit(std::vector<net::Prefix> allow_priva
   co_return apply_policy();
 }
 
-std::string Network::public_endpoint() const {
-  if (!config_.net.advertise.empty()) return config_.net.advertise;
-  ListenAddress bound = config_.net.listen;
-  bound.port = overlay_->port();
-  return bound.to_string();
+runtime::Task<Result<std::string>> Network::public_endpoint() {
+  if (!config_.net.advertise.empty()) co_return config_.net.advertise;
+  auto asking = overlay_->find(address());
+  CO_TRY_ASSIGN(const auto record, co_await std::move(asking));
+  using Kind = net::RecordEndpoint::Kind;
+  for (const auto kind : {Kind::kMapped, Kind::kObserved, Kind::kLocal})
+    for (const auto& one : record.endpoints)
+      if (one.kind == kind) co_return net::to_string(one.address);
+  co_return fail(ErrorCode::kUnavailable,
+                 "this gateway has no address that a client could dial: set net.advertise, or forward a port to it");
 }
 
 boost::json::object Network::counters() {

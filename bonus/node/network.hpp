@@ -45,6 +45,8 @@ class Network final : public compute::ContainerNetwork {
   Network& operator=(const Network&) = delete;
 
   void start();
+  /// Every few seconds: somebody outside may have mounted over what this namespace needs.
+  void housekeep();
   /// Answers names from now on. Blocking; `names` must outlive stop().
   [[nodiscard]] Result<> start_dns(net::dns::NameSource& names);
   void stop();
@@ -66,8 +68,9 @@ class Network final : public compute::ContainerNetwork {
   void set_accepted_routes(const std::vector<net::edge::AcceptedRoute>& routes);
   /// The way to the Internet: needs net.exit and privileges.
   [[nodiscard]] runtime::Task<Result<>> start_exit(std::vector<net::Prefix> allow_private);
-  /// What others dial: as advertised, or as bound.
-  [[nodiscard]] std::string public_endpoint() const;
+  /// What stock clients dial: net.advertise, else the best address that the node knows itself to have. kUnavailable on
+  /// a node that strangers cannot reach directly.
+  [[nodiscard]] runtime::Task<Result<std::string>> public_endpoint();
 
   /// Counters of the policy and the DNS server, for GET /v1/net/status.
   [[nodiscard]] boost::json::object counters();

@@ -251,6 +251,7 @@ Task<> Node::Impl::housekeeping() {
     auto pause = runtime::sleep_for(kHousekeeping);
     if (!co_await std::move(pause)) co_return;
     refresh_peers();
+    network->housekeep();
     gossip->repeat(*ledger);
     auto sweeping = publisher->sweep();
     co_await std::move(sweeping);

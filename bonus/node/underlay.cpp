@@ -122,6 +122,9 @@ Result<Underlay> Underlay::prepare(const Config& config, const Identity& identit
   helper_options.allow = {{Purpose::kDnsUpstream, "*", 53, true}, {Purpose::kDnsUpstream, "*", 53, false},
                           {Purpose::kUnderlay, "*", 0, true},     {Purpose::kUnderlay, "*", 0, false},
                           {Purpose::kGateway, "*", 0, true},      {Purpose::kGateway, "*", 0, false}};
+  // On a network that is not the Internet relays have private addresses too.
+  for (auto& rule : helper_options.allow)
+    if (rule.purpose == Purpose::kUnderlay) rule.private_addresses = config.net.allow_private;
   for (const auto& server : out.dns_upstreams)
     for (const bool is_udp : {true, false})
       helper_options.allow.push_back({Purpose::kDnsUpstream, net::to_string(server.address), server.port, is_udp});
