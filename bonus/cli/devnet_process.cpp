@@ -173,7 +173,11 @@ Result<> start_node(Devnet& net, DevnetNode& node, const std::string& bonusd) {
   const auto index = static_cast<std::size_t>(&node - net.nodes.data());
   const std::string folder = net.node_dir(node);
   TRY(make_private_folder(folder + "/data"));
-  TRY(write_text(folder + "/bonusd.toml", devnet_config(net, index, true), 0600));
+  std::string settings = devnet_config(net, index, true);
+  // What somebody tries out on one node: lines for its [net], kept over restarts.
+  if (const auto more = read_text(folder + "/net.toml", kSmallFile))
+    settings.insert(settings.find("\n[net]\n") + 7, *more + "\n");
+  TRY(write_text(folder + "/bonusd.toml", settings, 0600));
   std::error_code ignored;
   fs::remove(folder + "/data/endpoints.json", ignored);
 

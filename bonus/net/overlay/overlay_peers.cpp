@@ -6,6 +6,7 @@ namespace bonus::net::overlay {
 
 namespace {
 constexpr std::size_t kMaxLookups = 256, kMaxWaiters = 64;
+constexpr std::uint32_t kEdgeMtu = 1280;
 }  // namespace
 
 void Overlay::Impl::learn(BytesView encoded) {
@@ -242,6 +243,10 @@ void Overlay::Impl::set_edge_peers(std::vector<EdgePeer> peers) {
     for (const auto& [key, ref] : edges)
       if (!next.contains(key)) device.remove_peer(ref);
   });
+  for (const auto& [key, ref] : edges)
+    if (!next.contains(key)) engine->clear_path_mtu(ref);
+  // Nobody probes the paths to stock clients: theirs is what every path carries, as their configuration says.
+  for (const auto& [key, ref] : next) engine->set_path_mtu(ref, kEdgeMtu);
   edges = std::move(next);
 }
 
