@@ -91,7 +91,8 @@ std::string topology_config(const Devnet& net, const DevnetNode& node) {
                                 plan.node_namespace(machine));
   if (!region.country.empty()) out += fmt::format("country = \"{}\"\n", region.country);
   if (at.router) return out;
-  out += fmt::format("advertise = \"{}:{}\"\n", to_string(plan.public_address(machine)), node.net_port);
+  out +=
+      fmt::format("advertise = \"{}:{}\"\nmap_ports = false\n", to_string(plan.public_address(machine)), node.net_port);
   // Genesis vouches for bookkeepers; others are dialled back. They carry what the homes cannot send one another.
   if (node.has_role("bookkeeper"))
     out += fmt::format("reachable = true\nrelay = true\ntls_listen = \"0.0.0.0:{}\"\n", kTlsPort);
