@@ -19,6 +19,9 @@ std::size_t slot_of(const Ipv6& address) {
   std::memcpy(&b, address.bytes.data() + 8, 8);
   return static_cast<std::size_t>(((a ^ (b * 0x9e3779b97f4a7c15ull)) * 0xff51afd7ed558ccdull) >> 54);
 }
+bool is_multicast(const Ipv6& address) {
+  return address.bytes[0] == 0xff || (is_ipv4(address) && address.bytes[12] >= 224);
+}
 static_assert(kCacheEntries == std::size_t{1} << (64 - 54));
 
 }  // namespace
@@ -72,6 +75,10 @@ void Sender::send_over(const tunnel::Route& route, BytesView packet, Instant now
 
 // The device keeps whole packets, a bounded number, until there is a session.
 void Sender::queue(const Splitter& splitter, const Ipv6& destination) {
+  if (is_multicast(destination)) {  // the kernel's own chatter: nobody is asked who that is
+    counters.no_session.add(splitter.count());
+    return;
+  }
   // Packets sent before go first: they may have been for the session that has just ended.
   flush();
   std::optional<tunnel::Route> route;  // a session that came up in this moment
