@@ -138,6 +138,10 @@ std::string devnet_config(const Devnet& net, std::size_t index, bool keep_ports)
                    "# Loopback addresses are good ones here, nothing is in between, and no router need be asked.\n"
                    "private = true\nreachable = true\nmap_ports = false\n",
                    node.net_port);
+  if (gateway) {
+    const auto user = account_address(kDevnetUserIndex);
+    if (user) out += fmt::format("invite_accounts = [\"{}\"]\n", crypto::to_checksum(*user));
+  }
   out += listen("rpc", node.rpc) + listen("api", node.api) + listen("metrics", node.metrics);
   // Web pages opened from this machine may ask the devnet.
   const auto rpc = out.find("[rpc]\n") + 6;

@@ -110,7 +110,7 @@ constexpr std::array kKeys{
     Key{"net", "subnet_device", "name", R"("")", R"("eth1")",
         "The device of this machine that net.subnets lie behind; it is moved into the node's namespace.",
         [](C& c, const V& v) { return set_text(c.config.net.subnet_device, v); }},
-    Key{"net", "invite_accounts", "list", "[]", R"(["0x..."])",
+    Key{"net", "invite_accounts", "list", "[]", R"(["<account: 0x and 40 hexadecimal digits>"])",
         "Accounts that may invite WireGuard clients to this gateway, besides the node's own.",
         [](C& c, const V& v) { return set_accounts(c.config.net.invite_accounts, v); }},
     Key{"net", "country", "code", R"("")", R"("DE")", "Two letters, for searching nearby first. Empty: not told.",

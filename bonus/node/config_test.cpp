@@ -137,6 +137,21 @@ TEST(Config, ExampleIsValidAndShowsDefaults) {
   EXPECT_EQ(config->storage.quota_bytes, 20ULL << 30);
 }
 
+TEST(Config, NetworkValuesAreChecked) {
+  const std::string id(64, 'a');
+  auto config = parse_config("[net]\nsubnets = [\"192.168.7.0/24\"]\naccept = [\"" + id +
+                                 "=10.0.0.0/8\"]\nuse_exit = \"" + id + "\"\nmtu = 8920\n",
+                             "f.toml", "/");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->net.accept.size(), 1u);
+  EXPECT_EQ(net::to_string(config->net.accept[0].second), "10.0.0.0/8");
+  EXPECT_TRUE(config->net.use_exit);
+  for (const std::string bad :
+       {"mtu = 1279", "subnets = [\"192.168.7.1/24\"]", "accept = [\"10.0.0.0/8\"]", "use_exit = \"abc\"",
+        "dns_upstreams = [\"9.9.9.9\"]", "invite_accounts = [\"0x12\"]", "exit = 1", "listen = \"\""})
+    EXPECT_FALSE(parse_config("[net]\n" + bad + "\n", "f.toml", "/")) << bad;
+}
+
 TEST(Config, TheReferencePageHasEveryKeyAsItIs) {
   const auto page = runtime::system_disk().read_file("docs/operating/node.md", 1 << 20);
   ASSERT_TRUE(page) << page.error().message;

@@ -106,7 +106,8 @@ class LocalApiTest : public testing::LoopFixture {
                           return urls;
                         },
                         [] { return ChainStatus{}; },
-                        [] { return std::nullopt; }};
+                        [] { return std::nullopt; },
+                        {}};
     api_ = std::make_unique<LocalApi>(std::move(parts));
     http::ServerOptions options;
     options.name = "api";

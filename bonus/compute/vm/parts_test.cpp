@@ -116,7 +116,7 @@ TEST(OciSpec, LimitsAndClamps) {
   image.entrypoint = {"/e"};
   image.cmd = {"c"};
   MachineLimits machine{4096, 700, true};
-  auto made = make_spec({w, image, {}, machine, "host", "/bundle", "/b/c"});
+  auto made = make_spec({w, image, {}, machine, "host", "/bundle", "/b/c", ""});
   ASSERT_TRUE(made) << made.error().message;
   const json::value spec = json::parse(*made);
   const auto at = [&](const char* pointer) -> const json::value& { return spec.at_pointer(pointer); };
@@ -137,9 +137,12 @@ TEST(OciSpec, LimitsAndClamps) {
 
   w.entrypoint = {"/mine"};
   w.args.clear();
-  made = make_spec({w, image, {}, machine, "host", "/bundle", "/b/c"});
+  made = make_spec({w, image, {}, machine, "host", "/bundle", "/b/c", ""});
   EXPECT_EQ(json::serialize(json::parse(*made).at_pointer("/process/args")), R"(["/mine"])");  // not the image's Cmd
-  EXPECT_EQ(make_spec({Workload{}, {}, {}, machine, "h", "/b", "/c"}).error().code, ErrorCode::kInvalid);
+  made = make_spec({w, image, {}, machine, "host", "/bundle", "/b/c", "/bundle/network"});
+  EXPECT_EQ(json::serialize(json::parse(*made).at_pointer("/linux/namespaces/1")),
+            R"({"type":"network","path":"/bundle/network"})");
+  EXPECT_EQ(make_spec({Workload{}, {}, {}, machine, "h", "/b", "/c", ""}).error().code, ErrorCode::kInvalid);
 
   ExecRequest exec;
   EXPECT_EQ(make_exec_process(*made, exec).error().code, ErrorCode::kInvalid);

@@ -5,6 +5,10 @@
 namespace bonus::net::kad {
 
 namespace {
+
+// Milliseconds for which NATs keep a mapping open: RFC 4787 asks for two minutes at least; five are common.
+constexpr std::uint32_t kMapping = 300'000;
+
 template <class T>
 std::uint32_t short_hash(const T& value) {
   return static_cast<std::uint32_t>(std::hash<T>()(value));
@@ -17,6 +21,10 @@ std::uint32_t Flows::stamp(Instant now) const {
 
 bool Flows::alive(const Flow& flow, std::uint32_t now) const {
   return now - flow.at < std::chrono::duration_cast<std::chrono::milliseconds>(settings_.periods.flow_memory).count();
+}
+
+bool Flows::kept(const Flow& flow, std::uint32_t now) const {
+  return alive(flow, now) || (prove_ && now - flow.at < kMapping);
 }
 
 void Flows::refill(Instant now) {
@@ -39,8 +47,9 @@ bool Flows::allow(const UdpEndpoint& to, Instant now, bool maintenance) {
       return true;
     }
   if (tokens_ < (maintenance ? settings_.limits.new_flow_burst / 2 : 1)) return false;
-  std::erase_if(flows_, [&](const Flow& flow) { return !alive(flow, at); });
-  if (flows_.size() >= settings_.limits.live_flows) return false;
+  std::erase_if(flows_, [&](const Flow& flow) { return !kept(flow, at); });
+  const auto live = std::ranges::count_if(flows_, [&](const Flow& flow) { return alive(flow, at); });
+  if (static_cast<std::size_t>(live) >= settings_.limits.live_flows) return false;
   tokens_ -= 1;
   flows_.push_back({endpoint, short_hash(to.address), at});
   return true;
@@ -52,14 +61,14 @@ Instant Flows::next_token(Instant now) const {
 }
 
 void Flows::expire(Instant now) {
-  std::erase_if(flows_, [&, at = stamp(now)](const Flow& flow) { return !alive(flow, at); });
+  std::erase_if(flows_, [&, at = stamp(now)](const Flow& flow) { return !kept(flow, at); });
   flows_.shrink_to_fit();
 }
 
 bool Flows::knows(const UdpEndpoint& endpoint, Instant now) const {
   const auto at = stamp(now);
   const auto same = [&, address = short_hash(endpoint.address), whole = short_hash(endpoint)](const Flow& f) {
-    return alive(f, at) && (settings_.allow_private ? f.endpoint == whole : f.address == address);
+    return kept(f, at) && (settings_.allow_private ? f.endpoint == whole : f.address == address);
   };
   return std::ranges::any_of(flows_, same);
 }

@@ -9,7 +9,8 @@ namespace bonus::net::kad {
 
 class Flows {
  public:
-  explicit Flows(const Settings& settings) : settings_(settings) {}
+  /// `prove`: addresses are remembered longer, to tell who could reach us only because we had sent there.
+  Flows(const Settings& settings, bool prove) : settings_(settings), prove_(prove) {}
   /// Whether we may send a request there now; then it counts. Maintenance leaves half of the burst to lookups.
   [[nodiscard]] bool allow(const UdpEndpoint& to, Instant now, bool maintenance);
   /// The earliest time at which a new flow could be allowed.
@@ -29,7 +30,9 @@ class Flows {
   [[nodiscard]] std::uint32_t stamp(Instant now) const;
   [[nodiscard]] bool alive(const Flow& flow, std::uint32_t now) const;
   void refill(Instant now);
+  [[nodiscard]] bool kept(const Flow& flow, std::uint32_t now) const;
   const Settings& settings_;
+  bool prove_;
   std::vector<Flow> flows_;
   double tokens_ = -1;
   Instant start_{}, filled_{};

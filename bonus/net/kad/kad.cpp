@@ -54,7 +54,7 @@ Kad::Impl::Impl(Config config, runtime::Random& random, const Checker& checker, 
       unix_start_(unix_now),
       pool_(config_.pool),
       book_(*pool_, std::min<std::size_t>(settings_.limits.contacts, kNoContact)),
-      flows_(settings_),
+      flows_(settings_, config_.serves_dht && !settings_.assume_reachable && !settings_.allow_private),
       store_(settings_.limits.records),
       tokens_(random),
       strangers_(settings_.limits.requests_per_second, settings_.limits.request_burst),
@@ -69,6 +69,7 @@ Kad::Impl::Impl(Config config, runtime::Random& random, const Checker& checker, 
   next_check_ = now + std::min<Duration>(settings_.periods.probe, std::chrono::seconds(30));
   next_expire_ = now + std::chrono::minutes(1);
   next_dial_ = now;
+  next_settle_ = now + std::chrono::hours(24 * 365);
 }
 
 std::uint32_t Kad::Impl::seconds(Instant now) const {

@@ -64,6 +64,10 @@ struct Kad::Impl {
     std::uint64_t sequence = 0;
     Instant due;
     Ed25519PublicKey proxied{};  ///< Published for this node; zero: our own.
+    // Of the scope asked for last: a relay publishes a thousand, and every search looks through them.
+    unsigned times = 0;  // published; the first ones follow each other quickly, while our table grows
+    std::optional<Scope> cached_scope{};
+    Hash32 cached_key{};
   };
   struct ToProbe {
     crypto::X25519Public key;
@@ -86,6 +90,7 @@ struct Kad::Impl {
   [[nodiscard]] const View& primary() const;
   [[nodiscard]] Position position_in(const View& view, IdentityPool::Id identity);
   [[nodiscard]] Hash32 key_in(const Scope& scope, const Hash32& key) const;
+  [[nodiscard]] const Publication* published(const Scope& scope, const Hash32& at);
   [[nodiscard]] Position position_at(const Scope& scope, const Ed25519PublicKey& root) const;
   [[nodiscard]] bool usable(const UdpEndpoint& endpoint) const;
   void adopt(const crypto::X25519Public& key, const UdpEndpoint& endpoint, const Proof& proof, Duration rtt,
@@ -175,9 +180,10 @@ struct Kad::Impl {
   std::vector<ToProbe> seeds_;
   std::vector<Contact> visitors_;  // the last strangers that asked us: helpers for dial-back
 
-  Instant next_refresh_, next_check_, next_expire_, next_dial_, next_epoch_;
+  Instant next_settle_, next_seeds_{}, next_refresh_, next_check_, next_expire_, next_dial_, next_epoch_;
   std::optional<Instant> probes_wait_;
   std::uint32_t refresh_cursor_ = 0, refresh_left_ = 0;  // left: steps of a hurried cycle
+  unsigned settle_left_ = 0;                             // searches for our own place that still follow a join
   bool filled_ = false;                                  // the first self-lookup was started
   bool reachable_ = false;
   bool old_first_ = false;  // first half of the overlap of epochs

@@ -13,6 +13,7 @@ constexpr std::size_t kEnoughDisjoint = 8;       // answers at the end of each d
 constexpr unsigned kNames = 3;
 constexpr std::size_t kDenseStore = 64;  // stored where somebody has crowded around the key
 constexpr double kDense = 3;             // times the expected density: by chance once in 10,000 keys
+constexpr Duration kSettle = std::chrono::seconds(4);
 constexpr Duration kHardTimeout = std::chrono::milliseconds(1500);
 
 Position head(const Hash32& key) { return Reader(key).u64(); }
@@ -282,6 +283,12 @@ void Kad::Impl::finish(LookupId id, Instant now, Actions& actions) {
     refresh_left_ = std::min<std::uint32_t>(refresh_left_, 256);
     refresh_cursor_ = 0;
     next_refresh_ = now;
+    // Those that we asked had not heard of us, and datagrams are lost: again until we know enough, and once more.
+    if (settle_left_ > 0) {
+      --settle_left_;
+      next_settle_ = now + (book_.size() < kSiblings ? kSettle : 3 * kSettle);
+      if (book_.size() >= kSiblings) settle_left_ = 0;
+    }
   }
   if (one->silent) return;
   if (one->found) ++stats_.lookups_found;

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kMaxProbes = 64, kNearPeers = 8, kPublishing = 8;
 constexpr Duration kHurry = std::chrono::milliseconds(300), kRetry = std::chrono::seconds(3);
 constexpr Duration kSeedRetry = std::chrono::seconds(10), kDialRetry = std::chrono::seconds(10);
+constexpr Duration kEarly = std::chrono::seconds(15);
 constexpr Duration kFar = std::chrono::hours(24 * 365);
 
 }  // namespace
@@ -156,10 +157,13 @@ void Kad::Impl::check_contacts(Instant now, Actions& actions) {
     ++asked;
   }
   next_check_ = now + std::min<Duration>(settings_.periods.probe / 4, std::chrono::seconds(15));
-  if (book_.size() == 0 && !seeds_.empty()) {
-    for (const auto& seed : seeds_) probe(seed);
-    filled_ = false;
-    next_check_ = now + kSeedRetry;
+  // A small table may be an island, a large one a half of a parted network: seeds lead out of both.
+  if (book_.size() < kSiblings || now >= next_seeds_) {
+    for (const auto& seed : seeds_)
+      if (book_.find(seed.key) == kNoContact) probe(seed);
+    next_seeds_ = now + settings_.periods.refresh;
+    if (book_.size() == 0) filled_ = false;
+    if (book_.size() < kSiblings && !seeds_.empty()) next_check_ = std::min(next_check_, now + kSeedRetry);
   }
   pump_probes(now, actions);
 }
@@ -203,6 +207,11 @@ void Kad::Impl::timer(Instant now, Actions& actions) {
     }
     refresh_step(now, actions);
   }
+  if (now >= next_settle_) {
+    next_settle_ = now + kFar;
+    for (std::size_t i = 0; i < views_.size(); ++i)
+      search_position(views_[i]->scope(), views_[i]->self(), true, now, actions);
+  }
   if (now >= next_dial_) dial_back(now, actions);
   auto publishing =
       static_cast<std::size_t>(std::ranges::count_if(lookups_, [](const auto& one) { return one->store != nullptr; }));
@@ -211,11 +220,15 @@ void Kad::Impl::timer(Instant now, Actions& actions) {
     if (one.due > now) continue;
     const auto period = settings_.periods.republish;
     // Nobody there yet: soon again.
+    // The first ones follow each other quickly, while our table and others' grow.
+    const Duration early = one.times == 0 ? kEarly : one.times == 1 ? 8 * kEarly : period;
     one.due = book_.size() == 0 ? now + kRetry
+              : early < period  ? now + early
                                 : now + period - period / 8 +
-                                      Duration(static_cast<std::int64_t>(
-                                          random_.below(static_cast<std::uint64_t>(period.count() / 4 + 1))));
+                                     Duration(static_cast<std::int64_t>(
+                                         random_.below(static_cast<std::uint64_t>(period.count() / 4 + 1))));
     if (book_.size() == 0) continue;
+    ++one.times;
     publish(Publication(one), false, now, actions);
     publishing += views_.size();
   }
@@ -227,7 +240,7 @@ void Kad::Impl::timer(Instant now, Actions& actions) {
 }
 
 std::optional<Instant> Kad::Impl::next() const {
-  Instant out = std::min({next_refresh_, next_check_, next_expire_, next_dial_, next_epoch_});
+  Instant out = std::min({next_settle_, next_refresh_, next_check_, next_expire_, next_dial_, next_epoch_});
   for (const auto& p : pending_) out = std::min(out, p.purpose == Purpose::kLookup && !p.is_slow ? p.soft : p.hard);
   for (const auto& one : lookups_)
     if (!one->storing && one->wait_until > one->started) out = std::min(out, one->wait_until);

@@ -48,6 +48,17 @@ Hash32 Kad::Impl::key_in(const Scope& scope, const Hash32& key) const {
   return key_at(key, scope.epoch, beacon(scope.epoch), scope.ring, scope.ring_id);
 }
 
+const Kad::Impl::Publication* Kad::Impl::published(const Scope& scope, const Hash32& at) {
+  for (auto& own : publications_) {
+    if (own.cached_scope != scope) {
+      own.cached_scope = scope;
+      own.cached_key = key_in(scope, own.key);
+    }
+    if (own.cached_key == at) return &own;
+  }
+  return nullptr;
+}
+
 Position Kad::Impl::position_at(const Scope& scope, const Ed25519PublicKey& root) const {
   return checker_.position(root, scope.epoch, beacon(scope.epoch), scope.ring, scope.ring_id);
 }
@@ -101,8 +112,12 @@ bool Kad::Impl::useful(const Ed25519PublicKey& root, const UdpEndpoint& endpoint
 
 void Kad::Impl::adopt(const crypto::X25519Public& key, const UdpEndpoint& endpoint, const Proof& proof, Duration rtt,
                       const PackedCoordinate& coordinate, Instant now, Actions& actions) {
-  if (!enter(key, proof.root, endpoint, pack_rtt(rtt), coordinate, &proof, now) || filled_) return;
+  if (!enter(key, proof.root, endpoint, pack_rtt(rtt), coordinate, &proof, now)) return;
+  // With few contacts each new one may know others that nobody here does.
+  if (book_.size() < kSiblings) next_settle_ = std::min(next_settle_, now + std::chrono::seconds(4));
+  if (filled_) return;
   filled_ = true;
+  settle_left_ = 4;
   for (const auto& view : views_) search_position(view->scope(), view->self(), true, now, actions);
 }
 
@@ -213,12 +228,11 @@ void Kad::Impl::answer_find(const Message& m, Message& reply, const crypto::X255
       reply.kind = held->kind;
       reply.data = held->data;
     } else {
-      for (const auto& own : publications_)
-        if (key_in(m.scope, own.key) == m.target) {
-          reply.type = Type::kValue;
-          reply.kind = own.kind;
-          reply.data = *own.data;
-        }
+      if (const auto* own = view(m.scope) == nullptr ? nullptr : published(m.scope, m.target); own != nullptr) {
+        reply.type = Type::kValue;
+        reply.kind = own->kind;
+        reply.data = *own->data;
+      }
     }
   }
   const auto* scope = view(m.scope);

@@ -9,6 +9,8 @@ namespace bonus::net::kad {
 
 namespace {
 constexpr std::size_t kShortlist = 6 * kBucketSize;
+constexpr std::ptrdiff_t kAlone = 3;  // answers on a path; below it requests are repeated
+constexpr unsigned kTries = 3;
 constexpr std::size_t kHead = 3;  // the early phase chooses among so many
 }  // namespace
 
@@ -143,14 +145,25 @@ void Search::failed(std::size_t path, const crypto::X25519Public& key) {
   auto* one = find(paths_[path], key);
   if (one == nullptr) return;
   if (one->state == Candidate::State::kAsked) --paths_[path].under_way;
-  if (one->state == Candidate::State::kAsked || one->state == Candidate::State::kSlow)
-    one->state = Candidate::State::kFailed;
+  if (one->state != Candidate::State::kAsked && one->state != Candidate::State::kSlow) return;
+  one->state = Candidate::State::kFailed;
+  // With hardly anybody else to ask, a datagram may just have been lost.
+  const auto answers = std::ranges::count(paths_[path].list, Candidate::State::kAnswered, &Candidate::state);
+  if (answers >= kAlone || ++one->tries >= kTries) return;
+  one->state = Candidate::State::kNew;
+  const auto asked = std::ranges::find(asked_, key);
+  prefixes_.erase(prefixes_.begin() + (asked - asked_.begin()));
+  asked_.erase(asked);
 }
 
 bool Search::finished() const {
   for (const auto& path : paths_) {
     if (path.over) continue;
     if (path.under_way > 0) return false;
+    // A late answer matters only where hardly anybody has answered.
+    const auto answers = std::ranges::count(path.list, Candidate::State::kAnswered, &Candidate::state);
+    const auto slow = std::ranges::find(path.list, Candidate::State::kSlow, &Candidate::state);
+    if (answers < kAlone && slow != path.list.end()) return false;
     if (!wants_more(path)) continue;
     std::size_t answered = 0;
     for (const auto& one : path.list) {

@@ -15,6 +15,7 @@ struct Candidate {
   float rtt_ms = 0;  ///< Estimated or measured.
   std::uint16_t depth = 1;
   State state = State::kNew;
+  std::uint8_t tries = 0;
   std::uint64_t token = 0;
 };
 

@@ -234,7 +234,7 @@ TEST(Store, KeepsTheNewestAndTheClosest) {
 
 TEST(Flows, NewOnesPerSecondAndLiveOnesAreCapped) {
   Settings settings;
-  Flows flows(settings);
+  Flows flows(settings, false);
   Instant now{};
   const auto to = [](unsigned i) {
     return *parse_endpoint("198.51." + std::to_string(i / 250) + "." + std::to_string(1 + i % 250) + ":9");
