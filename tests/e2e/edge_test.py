@@ -1,0 +1,234 @@
+"""The edge of BonusNet: stock WireGuard clients at a gateway, the way to the Internet through an exit, networks behind routers.
+
+The clients are Debian's wireguard-go with the configuration that `bonus net invite` prints, set up as wg-quick(8) does, in homes behind NAT.
+"""
+import contextlib
+import ipaddress
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support import images  # noqa: E402
+from support.devnet import DevnetCase, main, run, wait_for  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent / "topologies"
+SERVER6, GATEWAY6 = "2a0e:b107::2", "2a0e:b107::1"  # the wire carries IPv4 only: a cable of their own
+WEB = """
+import http.server, socket, sys
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        text = ("you are " + self.client_address[0]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+    def log_message(self, *_):
+        pass
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+    def server_bind(self):
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+Server(("::", 80), Page).serve_forever()
+"""
+
+
+def web_server(namespace):
+    return subprocess.Popen(["ip", "netns", "exec", namespace, sys.executable, "-c", WEB])
+
+
+class Client:
+    """wireguard-go in a namespace, as wg-quick would set it up there."""
+
+    def __init__(self, namespace, config, device, folder):
+        self.namespace, self.config, self.device, self.folder = namespace, config, device, folder
+        self.fields = dict(re.findall(r"^(\w+) = (.*)$", config, re.M))
+        self.addresses = [ipaddress.ip_interface(a.strip()) for a in self.fields["Address"].split(",")]
+        self.address = str(next(a.ip for a in self.addresses if a.version == 6))
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(["ip", "netns", "exec", self.namespace, "wireguard-go", "-f", self.device],
+                                        env={**os.environ, "WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"})
+        wait_for("wireguard-go", lambda: pathlib.Path(f"/var/run/wireguard/{self.device}.sock").exists())
+        quick = ("Address", "DNS", "MTU")  # keys that wg-quick keeps for itself
+        file = self.folder / f"{self.device}.conf"
+        file.write_text("".join(line + "\n" for line in self.config.splitlines() if not line.startswith(quick)))
+        self.run("wg", "setconf", self.device, file)
+        for address in self.addresses:
+            self.run("ip", "address", "add", address, "dev", self.device, *(["nodad"] if address.version == 6 else []))
+        self.run("ip", "link", "set", self.device, "mtu", self.fields["MTU"], "up")
+        endpoint = self.fields["Endpoint"].rsplit(":", 1)[0]
+        for allowed in self.fields["AllowedIPs"].split(","):
+            net = ipaddress.ip_network(allowed.strip())
+            if net.prefixlen == 0 and net.version == 4:
+                way = json.loads(self.run("ip", "-j", "route", "get", endpoint).stdout)[0]
+                self.run("ip", "route", "add", endpoint, "dev", way["dev"], *(["via", way["gateway"]] if "gateway" in way else []))
+                self.run("ip", "route", "add", "0.0.0.0/1", "dev", self.device)
+                self.run("ip", "route", "add", "128.0.0.0/1", "dev", self.device)
+            else:
+                self.run("ip", f"-{net.version}", "route", "add", net if net.prefixlen else "default", "dev", self.device)
+
+    def run(self, *argv, check=True):
+        return run(["ip", "netns", "exec", self.namespace, *argv], check=check)
+
+    def curl(self, url, *options, check=True):
+        return self.run("curl", "-sS", "-g", "-m", "8", *options, url, check=check).stdout
+
+    def dig(self, *words):
+        return self.run("dig", "+short", "+tries=2", "+time=3", f"@{self.fields['DNS']}", *words, check=False).stdout.strip()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+class Edge(DevnetCase):
+    nodes = None
+    topology = HERE / "edge.toml"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.addClassCleanup(cls.stop_all)
+        cls.processes, cls.clients = [], {}
+        cls.wired = {n["name"]: n for n in cls.net.wire("show")["nodes"]}
+        cls.names = {n["name"]: n for n in cls.net.nodes()}
+        cls.processes.append(web_server(cls.wired["internet"]["namespace"]))
+        cls.cable6()
+        cls.configure("node-1", "exit = true")
+        images.web_image(cls.net.dir / "web")
+        cls.net.bonus("image", "push", cls.net.dir / "web", "web:1")
+        cls.net.bonus("run", "--name", "web", "--memory", "64Mi", "--cpu", "100m", "--disk", "64Mi", "--port", "80", "web:1", timeout=240)
+        lease = re.search(r'"lease": ?"?(\d+)', json.dumps(cls.net.json("inspect", "web"))).group(1)
+        cls.web = f"lease-{lease}.bonus"
+
+    @classmethod
+    def stop_all(cls):
+        for client in cls.clients.values():
+            with contextlib.suppress(Exception):
+                client.stop()
+        for process in cls.processes:
+            process.terminate()
+            process.wait(10)
+
+    @classmethod
+    def cable6(cls):
+        """IPv6 between the gateway's machine and the server."""
+        gateway, server = cls.wired["node-1"]["namespace"], cls.wired["internet"]["namespace"]
+        run(["ip", "-n", gateway, "link", "add", "six", "type", "veth", "peer", "name", "six", "netns", server])
+        for space, address in ((gateway, GATEWAY6), (server, SERVER6)):
+            run(["ip", "netns", "exec", space, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.six.disable_ipv6=0"])
+            run(["ip", "-n", space, "address", "add", f"{address}/128", "dev", "six", "nodad"])
+            run(["ip", "-n", space, "link", "set", "six", "up"])
+        run(["ip", "-n", server, "-6", "route", "add", f"{GATEWAY6}/128", "dev", "six"])
+        run(["ip", "-n", gateway, "-6", "route", "add", "default", "dev", "six"])
+
+    @classmethod
+    def configure(cls, name, *lines):
+        """Starts the node again with further lines in its [net]."""
+        (cls.net.dir / "net" / name / "net.toml").write_text("\n".join(lines) + "\n")
+        cls.net.kill(name, signal.SIGTERM)
+        cls.net.start(name)
+        cls.names = {n["name"]: n for n in cls.net.nodes()}
+
+    @classmethod
+    def invite(cls, name, *options):
+        answer = cls.net.json("net", "invite", "--name", name, *options)
+        return answer
+
+    @classmethod
+    def client(cls, name, config):
+        cls.clients[name] = Client(cls.wired[name]["namespace"], config, f"bt{os.getpid() % 1000000}{name[:2]}", cls.net.dir)
+        return cls.clients[name]
+
+    def invites(self):
+        return {one["name"]: one for one in self.net.json("net", "invites")["invites"]}
+
+    def test_01_a_phone_reaches_a_container_by_name(self):
+        invitation = self.invite("phone")
+        self.assertEqual(invitation["gateway"].rsplit(":", 1)[0], self.wired["node-1"]["public"])
+        phone = self.client("phone", invitation["config"])
+        self.assertEqual(phone.address, invitation["address"])
+        address = wait_for("the name", lambda: phone.dig("AAAA", self.web))
+        self.assertIn(ipaddress.ip_address(address), ipaddress.ip_network("fd00::/8"))
+        page = wait_for("the page", lambda: phone.curl(f"http://[{address}]/"))
+        self.assertIn("hello from a rented container", page)
+        page = phone.curl(f"http://{self.web}/", "--dns-servers", f"[{phone.fields['DNS']}]", check=False) or \
+            phone.curl(f"http://{self.web}/", "--resolve", f"{self.web}:80:[{address}]")
+        self.assertIn("hello from a rented container", page)
+        self.assertIn(" 0% packet loss", phone.run("ping", "-c", "2", "-i", "0.3", "-W", "5", address).stdout)
+        self.assertEqual(phone.dig("-x", address), self.web + ".")
+        type(self).web_address = address
+
+    def test_02_the_command_line_shows_it(self):
+        seen = wait_for("the handshake", lambda: (one := self.invites()["phone"])["last_handshake_s"] is not None and one)
+        self.assertGreater(seen["rx_bytes"], 500)
+        self.assertGreater(seen["tx_bytes"], 500)
+        table = self.net.bonus("net", "invites").stdout
+        self.assertIn("HANDSHAKE", table)
+        self.assertIn("phone", table)
+        text = self.net.bonus("net", "invite", "--name", "tablet").stdout
+        self.assertIn("PrivateKey = ", text)
+        self.assertGreater(sum(text.count(block) for block in "█▀▄"), 500, "a QR code")
+        self.assertNotIn("PrivateKey", json.dumps(self.net.json("net", "invites")))
+        self.net.bonus("net", "revoke", "tablet")
+        self.assertNotIn("tablet", self.invites())
+
+    def test_03_nothing_else_is_open_to_it(self):
+        phone = self.clients["phone"]
+        refused = phone.run("curl", "-sS", "-g", "-m", "3", f"http://[{phone.fields['DNS']}]:7071/", check=False)
+        self.assertNotEqual(refused.returncode, 0, "the gateway's own service is not the client's")
+        self.assertEqual(phone.dig("A", "example.com"), "", "only an exit's clients may ask for other names")
+
+    def test_04_nobody_takes_anothers_address(self):
+        laptop = self.client("laptop", self.invite("laptop", "--exit")["config"])
+        wait_for("the laptop's page", lambda: "hello" in laptop.curl(f"http://[{self.web_address}]/"))
+        phone = self.clients["phone"]
+        taken = phone.address
+        laptop.run("ip", "address", "add", f"{taken}/128", "dev", laptop.device, "nodad")
+        answer = laptop.run("curl", "-sS", "-g", "-m", "3", "--interface", taken, f"http://[{self.web_address}]/", check=False)
+        self.assertNotEqual(answer.returncode, 0, "an inner source that is not the session's own is dropped")
+        laptop.run("ip", "address", "del", f"{taken}/128", "dev", laptop.device)
+        self.assertIn("hello", phone.curl(f"http://[{self.web_address}]/"))
+
+    def test_05_the_internet_through_the_exit(self):
+        laptop, gateway = self.clients["laptop"], self.wired["node-1"]
+        server = self.wired["internet"]["public"]
+        self.assertEqual(laptop.curl(f"http://{server}/"), f"you are ::ffff:{gateway['public']}")
+        self.assertEqual(laptop.curl(f"http://[{SERVER6}]/"), f"you are {GATEWAY6}")
+        self.assertIn(" 0% packet loss", laptop.run("ping", "-c", "2", "-i", "0.3", "-W", "5", server).stdout)
+
+    def test_06_what_is_private_behind_the_exit_stays_so(self):
+        laptop, space = self.clients["laptop"], self.wired["node-1"]["namespace"]
+        run(["ip", "-n", space, "address", "add", "192.168.99.1/32", "dev", "lo"])
+        self.processes.append(web_server(space))
+        wait_for("the private page", lambda: run(["ip", "netns", "exec", space, "curl", "-sS", "-m", "2", "http://192.168.99.1/"]).stdout)
+        for address in ("192.168.99.1", "10.187.0.1", f"[{GATEWAY6}]"):
+            refused = laptop.run("curl", "-sS", "-g", "-m", "3", f"http://{address}/", check=False)
+            self.assertNotEqual(refused.returncode, 0, f"{address}: {refused.stdout}")
+
+    def test_07_without_the_exit_there_is_none(self):
+        phone = self.clients["phone"]
+        phone.run("wg", "set", phone.device, "peer", phone.fields["PublicKey"], "allowed-ips", "::/0")
+        phone.run("ip", "-6", "route", "add", f"{SERVER6}/128", "dev", phone.device)
+        refused = phone.run("curl", "-sS", "-g", "-m", "3", f"http://[{SERVER6}]/", check=False)
+        self.assertNotEqual(refused.returncode, 0, refused.stdout)
+
+    def test_08_revoked_is_out_at_once(self):
+        phone = self.clients["phone"]
+        self.assertIn("hello", phone.curl(f"http://[{self.web_address}]/"))
+        self.net.bonus("net", "revoke", "phone")
+        answer = phone.run("curl", "-sS", "-g", "-m", "4", f"http://[{self.web_address}]/", check=False)
+        self.assertNotEqual(answer.returncode, 0)
+        self.assertNotIn("phone", self.invites())
+        self.assertIn("hello", self.clients["laptop"].curl(f"http://[{self.web_address}]/"))
+
+
+if __name__ == "__main__":
+    main()
