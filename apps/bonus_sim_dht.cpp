@@ -51,6 +51,7 @@ std::function<int()> add_dht_command(CLI::App& app) {
   dht->add_option("--targets", setup.targets, "Records under attack")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
+  dht->add_flag("--values", setup.values, "Signed values instead of node records: nobody stands where they live");
   dht->add_flag("--no-caps", arguments->no_caps, "Without the caps per prefix in tables, answers and lookups");
   dht->add_option("--require-success", arguments->least, "Exit with 1 when a smaller share of lookups succeeds")
       ->check(CLI::Range(0.0, 1.0));

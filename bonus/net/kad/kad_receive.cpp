@@ -200,11 +200,9 @@ Result<> Kad::Impl::on_request(const Message& m, std::size_t size, const crypto:
       return fail(refused("not a request"));
   }
   if (contact == kNoContact) {
-    const auto same = [&](const Contact& c) { return c.key == from; };
-    if (std::ranges::none_of(visitors_, same)) {
-      if (visitors_.size() >= kVisitors) visitors_.erase(visitors_.begin());
-      visitors_.push_back({from, endpoint});
-    }
+    std::erase_if(visitors_, [&](const Contact& c) { return c.key == from; });
+    if (visitors_.size() >= kVisitors) visitors_.erase(visitors_.begin());
+    visitors_.push_back({from, endpoint});
   }
   auto payload = encode(reply, routable ? kMaxPayload : size);
   if (!routable && payload.size() > size) {
@@ -404,8 +402,8 @@ Result<> Kad::Impl::on_reach(const Message& m, const crypto::X25519Public& from,
   if (!dials_.take(now)) return fail(refused("too many dial-backs"));
   // Somebody the asker has hardly ever talked to: visitors of ours, then contacts.
   std::vector<Contact> helpers;
-  for (const auto& visitor : visitors_)
-    if (visitor.key != from && helpers.size() < 1) helpers.push_back(visitor);
+  for (std::size_t i = visitors_.size(); i-- > 0 && helpers.empty();)
+    if (visitors_[i].key != from && book_.find(visitors_[i].key) == kNoContact) helpers.push_back(visitors_[i]);
   const auto entries = views_.front()->entries();
   for (std::size_t tries = 0; tries < 4 && helpers.size() < 2 && !entries.empty(); ++tries) {
     const auto& who = book_.identity(entries[random_.below(entries.size())].contact);

@@ -7,13 +7,12 @@
 
 namespace bonus::net::kad::sim {
 
-Attackers::Attackers(Swarm& swarm, std::size_t nodes, const std::vector<std::size_t>& targets, std::size_t sybils,
+Attackers::Attackers(Swarm& swarm, std::size_t nodes, const std::vector<Hash32>& keys, std::size_t sybils,
                      std::size_t prefixes)
     : swarm_(swarm), first_(swarm.size()) {
   const auto bits = static_cast<unsigned>(std::log2(static_cast<double>(nodes))) + 6;
-  for (std::size_t t = 0; t < targets.size(); ++t) {
-    const auto address = overlay_address(crypto::node_id(swarm.node(targets[t]).root));
-    const auto key = key_at(address_key(address), swarm.epoch(), {});
+  for (std::size_t t = 0; t < keys.size(); ++t) {
+    const auto key = key_at(keys[t], swarm.epoch(), {});
     const Position target = Reader(key).u64();
     for (std::size_t s = 0; s < sybils; ++s) {
       const Position position = (target & ~Position{0} << (64 - bits)) | swarm.random().next_u64() >> bits;

@@ -7,10 +7,9 @@ namespace bonus::net::kad::sim {
 
 class Attackers {
  public:
-  /// `sybils` around the record of each target, in `prefixes` /24s of their own. They share log2(nodes) + 6 leading
-  /// bits with the key: closer than any honest node. Takes the swarm's strangers.
-  Attackers(Swarm& swarm, std::size_t nodes, const std::vector<std::size_t>& targets, std::size_t sybils,
-            std::size_t prefixes);
+  /// `sybils` around each key (as given, before epochs), in `prefixes` /24s of their own. They share log2(nodes) + 6
+  /// leading bits with the key: closer than any honest node. Takes the swarm's strangers.
+  Attackers(Swarm& swarm, std::size_t nodes, const std::vector<Hash32>& keys, std::size_t sybils, std::size_t prefixes);
   [[nodiscard]] std::uint64_t swallowed() const { return swallowed_; }  ///< Stores that were accepted and forgotten.
 
  private:

@@ -21,7 +21,7 @@ std::string to_json(const DhtSetup& setup, const DhtReport& r) {
     rounds += fmt::format(R"({}{{"near_ms":{:.2f},"best_ms":{:.2f},"ratio":{:.3f}}})", rounds.empty() ? "" : ",",
                           q.near_ms, q.best_ms, q.ratio());
   return fmt::format(
-      R"({{"nodes":{},"seed":{},"policy":"{}","churn":{},"sybils":{},"prefixes":{},"caps":{},"loss":{},)"
+      R"({{"nodes":{},"seed":{},"policy":"{}","churn":{},"sybils":{},"prefixes":{},"caps":{},"values":{},"loss":{},)"
       R"("lookups":{},"success":{:.5f},"hops":{:.3f},"requests":{:.2f},"p50_ms":{:.1f},"p90_ms":{:.1f},"p99_ms":{:.1f},)"
       R"("record_hops":{:.3f},"record_p50_ms":{:.1f},"record_p90_ms":{:.1f},"record_p99_ms":{:.1f},)"
       R"("direct_median_ms":{:.1f},"near_slots":[{}],"table_bytes":{:.0f},"unshared_identity_bytes":{:.0f},)"
@@ -29,10 +29,10 @@ std::string to_json(const DhtSetup& setup, const DhtReport& r) {
       R"("refresh_traffic_bytes":{:.0f},"publish_traffic_bytes":{:.0f},"upkeep_bytes_per_second":{:.1f},)"
       R"("sessions_ended":{},"virtual_seconds":{:.0f}}})",
       setup.nodes, setup.seed, name(setup.policy), setup.churn, setup.sybils, setup.sybils > 0 ? setup.prefixes : 0,
-      setup.caps, setup.loss, r.lookups, share(r.found, r.lookups), r.hops, r.requests, r.p50_ms, r.p90_ms, r.p99_ms,
-      r.record_hops, r.record_p50_ms, r.record_p90_ms, r.record_p99_ms, r.direct_ms, rounds, r.table_bytes,
-      r.identity_bytes, r.record_bytes, r.contacts, r.records, r.lookup_bytes, r.refresh_bytes, r.publish_bytes,
-      r.upkeep_bytes_per_second, r.sessions_ended, r.virtual_seconds);
+      setup.caps, setup.values, setup.loss, r.lookups, share(r.found, r.lookups), r.hops, r.requests, r.p50_ms,
+      r.p90_ms, r.p99_ms, r.record_hops, r.record_p50_ms, r.record_p90_ms, r.record_p99_ms, r.direct_ms, rounds,
+      r.table_bytes, r.identity_bytes, r.record_bytes, r.contacts, r.records, r.lookup_bytes, r.refresh_bytes,
+      r.publish_bytes, r.upkeep_bytes_per_second, r.sessions_ended, r.virtual_seconds);
 }
 
 std::string to_text(const DhtSetup& setup, const DhtReport& r) {

@@ -7,6 +7,7 @@
 #include "bonus/net/kad/messages.hpp"
 #include "bonus/net/kad/sim/attackers.hpp"
 #include "bonus/net/kad/sim/swarm.hpp"
+#include "bonus/net/kad/value.hpp"
 #include "bonus/net/kad/vivaldi.hpp"
 
 namespace bonus::net::kad::sim {
@@ -39,7 +40,7 @@ class Run {
   DhtReport operator()() {
     for (std::size_t i = 0; i < setup_.nodes; ++i) swarm_.add();
     choose_targets();
-    if (setup_.sybils > 0) attackers_.emplace(swarm_, setup_.nodes, targets_, setup_.sybils, setup_.prefixes);
+    if (setup_.sybils > 0) attackers_.emplace(swarm_, setup_.nodes, target_keys(), setup_.sybils, setup_.prefixes);
     warm_start();
     swarm_.on_done([this](std::size_t node, const LookupDone& done) { on_done(node, done); });
     measure_quality();
@@ -60,6 +61,22 @@ class Run {
   void choose_targets() {
     if (setup_.sybils == 0) return;
     for (std::size_t i = 0; i < setup_.targets; ++i) targets_.push_back(swarm_.random().below(setup_.nodes));
+  }
+
+  [[nodiscard]] std::vector<Hash32> target_keys() const {
+    std::vector<Hash32> out;
+    for (const auto t : targets_) {
+      const auto& root = swarm_.node(t).root;
+      out.push_back(setup_.values ? value_key(root, salt_) : address_key(overlay_address(crypto::node_id(root))));
+    }
+    return out;
+  }
+
+  void publish(std::size_t i) {
+    if (!setup_.values) return swarm_.publish(i);
+    (void)swarm_.with(i, [&](Kad& kad, Instant now, Actions& actions) {
+      return kad.put_value(SimChecker::make_value(swarm_.node(i).root, salt_, 1, salt_), now, actions);
+    });
   }
 
   // Tables as they are after a while: of each bucket some candidates, all of the small ones, in random order.
@@ -179,7 +196,7 @@ class Run {
     if (targets_.empty() || setup_.churn)
       for (std::size_t i = 0; i < publishers_; ++i) who.push_back(i);
     for (const auto i : who)
-      swarm_.at(begin + spread(swarm_.random().below(setup_.nodes), seconds(30)), [this, i] { swarm_.publish(i); });
+      swarm_.at(begin + spread(swarm_.random().below(setup_.nodes), seconds(30)), [this, i] { publish(i); });
     swarm_.run_until(begin + seconds(50));
     report_.publish_bytes = static_cast<double>(swarm_.bytes() - before) / static_cast<double>(who.size());
   }
@@ -204,7 +221,11 @@ class Run {
   void start_lookup(std::size_t from, std::size_t to) {
     // Set before the call: a lookup may be done at once.
     asking_ = {from, 0};
-    const auto id = swarm_.find(from, swarm_.node(to).root);
+    const auto& root = swarm_.node(to).root;
+    const auto id = setup_.values
+                        ? swarm_.with(from, [&](Kad& kad, Instant now,
+                                                Actions& actions) { return kad.get_value(root, salt_, now, actions); })
+                        : swarm_.find(from, root);
     if (!id) {
       ++report_.lookups;
       return;
@@ -215,7 +236,7 @@ class Run {
   }
 
   void on_done(std::size_t node, const LookupDone& done) {
-    if (done.kind != LookupKind::kRecord) return;
+    if (done.kind != (setup_.values ? LookupKind::kValue : LookupKind::kRecord)) return;
     if (waiting_.erase(done.id * setup_.nodes + node) == 0) {
       if (asking_.first != node) return;  // of a session that is over
       answered_at_once_ = true;
@@ -267,7 +288,7 @@ class Run {
       for (unsigned s = 0; s < 3; ++s) seeds.push_back(settled());
       born_[i] = swarm_.now();
       swarm_.bootstrap(i, seeds);
-      swarm_.publish(i);
+      publish(i);
       end_session_later(i);
     });
   }
@@ -310,6 +331,7 @@ class Run {
     report_.direct_ms = direct[5000];
   }
 
+  const Bytes salt_{'s', 'i', 'm'};
   DhtSetup setup_;
   Swarm swarm_;
   std::vector<std::size_t> targets_;

@@ -21,7 +21,8 @@ struct DhtSetup {
   std::size_t sybils = 0;           ///< Around each of `targets` records.
   std::size_t prefixes = 4;         ///< /24s that a target's Sybils have.
   std::size_t targets = 100;
-  bool caps = true;  ///< Per prefix, in tables, replies and lookups.
+  bool values = false;  ///< Signed values instead of node records: no node stands where they live.
+  bool caps = true;     ///< Per prefix, in tables, replies and lookups.
   double loss = 0;
 };
 
