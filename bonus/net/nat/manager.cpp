@@ -410,6 +410,7 @@ void PathManager::Impl::take_events(RelayClient::Events events, Instant now, Act
 }
 
 void PathManager::Impl::on_timer(Instant now, Actions& out) {
+  served_ = now;
   while (!due_.empty() && due_.begin()->first <= now) {
     Peer* peer = find(due_.begin()->second);
     step(*peer, now, out);
@@ -461,7 +462,7 @@ std::optional<Instant> PathManager::Impl::next_timer() const {
   if (server_)
     if (const auto at = server_->next_timer()) next = std::min(next, *at);
   if (spray_) next = std::min(next, spray_->next);
-  return next;
+  return served_ ? std::max(next, *served_ + milliseconds(1)) : next;
 }
 
 PathManager::Relayed PathManager::Impl::on_relayed(std::span<std::uint8_t> frame, const PathEndpoint& from,

@@ -125,6 +125,7 @@ class PathManager::Impl {
   std::map<std::uint32_t, Key> sockets_;  // kept by a path
   std::uint32_t next_socket_ = 1;
   Instant swept_;
+  std::optional<Instant> served_;  // no instant is served twice, so that an own bug cannot become a busy loop
 };
 
 }  // namespace bonus::net::nat

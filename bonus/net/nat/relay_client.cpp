@@ -365,7 +365,7 @@ void RelayClient::on_timer(Instant now, Actions& out, Events& events) {
       continue;
     }
     // Half of the time is left: either end renews.
-    if (channel.until - now < seconds(kPermission / 2) && channel.renewed + seconds(10) <= now) {
+    if (channel.until - now <= seconds(kPermission / 2) && channel.renewed + seconds(10) <= now) {
       channel.renewed = now;
       const auto relay = relays_.find(channel.relay);
       if (relay != relays_.end()) open(channel.relay, relay->second.address, channel.peer, now, out);
