@@ -51,14 +51,19 @@ void Core::set_path_mtu(tunnel::PeerRef peer, std::optional<std::uint32_t> mtu) 
   ++mtu_version;
 }
 
+Core::Kind Core::kind_of(const Handshake& handshake) {
+  if (handshake.bytes[0] != static_cast<std::uint8_t>(tunnel::MessageType::kInitiation)) return kAnswer;
+  const auto mac2 = std::span(handshake.bytes).last<16>();
+  return std::ranges::all_of(mac2, [](std::uint8_t b) { return b == 0; }) ? kInitiation : kWithCookie;
+}
+
 void Core::push_control(std::span<const Handshake> handshakes) {
   bool was_empty = false;
   {
     const std::lock_guard guard(queue_mutex_);
-    was_empty = initiations_.empty() && answers_.empty();
+    was_empty = std::ranges::all_of(control_, [](const auto& queue) { return queue.empty(); });
     for (const auto& handshake : handshakes) {
-      const bool initiation = handshake.bytes[0] == static_cast<std::uint8_t>(tunnel::MessageType::kInitiation);
-      auto& queue = initiation ? initiations_ : answers_;
+      auto& queue = control_[kind_of(handshake)];
       if (queue.size() < options.max_control)
         queue.push_back(handshake);
       else
@@ -103,22 +108,22 @@ void Core::wait_for_work(std::size_t limit, Work& work) {
   const Instant now = clock.now();
   if (next) planned_wake_.store(next->time_since_epoch().count());
   const auto has_work = [&] {
-    return woken_ || stopping || !initiations_.empty() || !answers_.empty() || !injected_.empty();
+    return woken_ || stopping || !injected_.empty() ||
+           std::ranges::any_of(control_, [](const auto& queue) { return !queue.empty(); });
   };
   // An hour bounds the wait where there is no timer, so that a jump of the clock cannot matter.
   const Duration wait = next ? std::max(*next - now, Duration::zero()) : Duration(std::chrono::hours(1));
   if (wait > Duration::zero()) queue_changed_.wait_for(guard, wait, has_work);
   woken_ = false;
   const auto move = [limit](auto& from, auto& to) {
-    const std::size_t count = std::min(limit - std::min(limit, to.size()), from.size());
+    const std::size_t count = std::min(limit, from.size());
     const auto end = from.begin() + static_cast<std::ptrdiff_t>(count);
     std::move(from.begin(), end, std::back_inserter(to));
     from.erase(from.begin(), end);
   };
-  move(answers_, work.control);
-  move(initiations_, work.control);
+  for (auto& queue : control_) move(queue, work.control);
   move(injected_, work.injected);
-  work.backlog = initiations_.size();
+  work.backlog = control_[kInitiation].size() + control_[kWithCookie].size();
   guard.unlock();
   work.timer = next && clock.now() >= *next;
 }

@@ -118,7 +118,11 @@ struct Core {
 
   std::mutex queue_mutex_;
   std::condition_variable queue_changed_;
-  std::deque<Handshake> initiations_, answers_;  // answers are to what we asked: no flood of initiations delays them
+  // Served in turn, a batch each, so that a flood of one kind delays only its like: answers to what we asked,
+  // initiations that carry a cookie (or claim to), and the rest.
+  enum Kind : std::size_t { kAnswer, kWithCookie, kInitiation, kKinds };
+  [[nodiscard]] static Kind kind_of(const Handshake& handshake);
+  std::array<std::deque<Handshake>, kKinds> control_;
   std::deque<Incoming> injected_;
   bool woken_ = false;
   std::atomic<Instant::rep> planned_wake_{std::numeric_limits<Instant::rep>::max()};

@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -94,6 +96,8 @@ struct Engine::Impl {
   }
 
   void run_control() {
+    // On Linux a thread has its own nice value; refused without privilege, and then it stays as it is.
+    std::ignore = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), core.options.control_nice);
     Core::Work work;
     while (!core.stopping) {
       core.wait_for_work(kControlBatch, work);
