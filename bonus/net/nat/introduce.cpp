@@ -137,7 +137,7 @@ void PathManager::Impl::on_introduce(const Key& from, const PathEndpoint& path, 
     const Peer* through = find(from);
     if (!m.reply && m.nat == NatKind::kBlocked && !is_link(path.via) && !peer->paths.current() && through != nullptr &&
         through->record && through->record->has(kRelays))
-      context_.relays.open(from, path.udp, m.origin, now, out);
+      (void)context_.relays.open(from, path.udp, m.origin, now, out);
   }
   step(*peer, now, out);
   schedule(*peer);

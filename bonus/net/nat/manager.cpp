@@ -219,9 +219,10 @@ void PathManager::Impl::open_channel(Peer& peer, Instant now, Actions& out) {
   auto relays = relays_of(peer);
   // A peer that names none may still be registered where we are.
   if (relays.empty()) relays = context_.relays.home_endpoints();
-  if (peer.relay_turn >= relays.size()) return;
-  const RecordEndpoint& relay = relays[peer.relay_turn];
-  context_.relays.open(relay.relay, relay.address, peer.key, now, out);
+  for (; peer.relay_turn < relays.size(); ++peer.relay_turn) {
+    const RecordEndpoint& relay = relays[peer.relay_turn];
+    if (context_.relays.open(relay.relay, relay.address, peer.key, now, out)) return;
+  }
 }
 
 void PathManager::Impl::step(Peer& peer, Instant now, Actions& out) {
@@ -235,6 +236,8 @@ void PathManager::Impl::step(Peer& peer, Instant now, Actions& out) {
     peer.introduce_at.reset();
     return;
   }
+  if (std::exchange(peer.had_path, peer.paths.current().has_value()) && !peer.had_path)
+    peer.cycle = 0, peer.cycle_at = now;  // lost: look at once
   if (!peer.cycle_at) peer.cycle_at = now + (peer.paths.current() ? Duration(seconds(2)) : Duration(0));
   if (*peer.cycle_at <= now) {
     if (peer.paths.current() && !peer.paths.active(now)) {

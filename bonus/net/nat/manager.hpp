@@ -33,7 +33,7 @@ class PathManager::Impl {
     std::size_t relay_turn = 0;
     std::uint64_t nonce = 0;
     int introduce_tries = 0;
-    bool introduced = false;
+    bool introduced = false, had_path = false;
     /// Where relays of our own choice reach the peer.
     std::map<Key, UdpEndpoint> attested;
     Instant spray_after;

@@ -16,6 +16,7 @@ constexpr std::array<Duration, 4> kRegisterRetries = {milliseconds(400), millise
                                                       milliseconds(1000)};
 constexpr auto kOpenRetry = milliseconds(400);
 constexpr int kOpenTries = 5;
+constexpr auto kOpenLimit = milliseconds(2500);  // with the registration, if that is still to be made
 constexpr auto kKeepRetry = milliseconds(700);
 constexpr auto kUdpRetry = seconds(60);  // while on TLS
 constexpr auto kIdle = seconds(60);
@@ -72,14 +73,18 @@ void RelayClient::use(const crypto::X25519Public& relay, const UdpEndpoint& addr
   (void)find_or_add(relay, address, now, out);
 }
 
-void RelayClient::open(const crypto::X25519Public& key, const UdpEndpoint& address, const crypto::X25519Public& peer,
+bool RelayClient::open(const crypto::X25519Public& key, const UdpEndpoint& address, const crypto::X25519Public& peer,
                        Instant now, Actions& out) {
   Relay* relay = find_or_add(key, address, now, out);
-  if (relay == nullptr || relay->opening.contains(peer) || relay->opening.size() >= kMaxOpening) return;
+  if (relay == nullptr || relay->state == State::kFailed) return false;
+  if (relay->opening.contains(peer)) return true;
+  if (relay->opening.size() >= kMaxOpening) return false;
   Opening& opening = relay->opening[peer];
   opening.nonce = random_.next_u64();
   opening.next = now;
+  opening.until = now + kOpenLimit;
   if (relay->state == State::kReady) send_open(key, *relay, peer, opening, now, out);
+  return true;
 }
 
 void RelayClient::start(const crypto::X25519Public& key, Relay& relay, const PathEndpoint& path, Instant now,
@@ -321,6 +326,14 @@ void RelayClient::step(const crypto::X25519Public& key, Relay& relay, Instant no
         break;
     }
   }
+  for (auto it = relay.opening.begin(); it != relay.opening.end();) {
+    if (it->second.until > now && it->second.tries < kOpenTries + 1) {
+      ++it;
+      continue;
+    }
+    events.push_back({Event::Kind::kRefused, key, it->first, {}, {}, {}});
+    it = relay.opening.erase(it);
+  }
   if (relay.state != State::kReady) return;
   if (is_link(relay.path.via) && relay.udp_retry <= now) {
     relay.udp_retry = now + kUdpRetry;
@@ -368,7 +381,7 @@ void RelayClient::on_timer(Instant now, Actions& out, Events& events) {
     if (channel.until - now <= seconds(kPermission / 2) && channel.renewed + seconds(10) <= now) {
       channel.renewed = now;
       const auto relay = relays_.find(channel.relay);
-      if (relay != relays_.end()) open(channel.relay, relay->second.address, channel.peer, now, out);
+      if (relay != relays_.end()) (void)open(channel.relay, relay->second.address, channel.peer, now, out);
     }
     ++it;
   }
@@ -391,6 +404,7 @@ std::optional<Instant> RelayClient::next_timer() const {
   const auto at = [&](Instant when) { next = next ? std::min(*next, when) : when; };
   for (const auto& [key, relay] : relays_) {
     at(relay.next);
+    for (const auto& [peer, opening] : relay.opening) at(opening.until);
     if (!relay.home) at(std::max(relay.used + kIdle, relay.next));
     if (relay.state != State::kReady) continue;
     if (is_link(relay.path.via)) at(relay.udp_retry);

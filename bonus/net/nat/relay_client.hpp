@@ -38,8 +38,8 @@ class RelayClient {
   void learn(const NodeRecord& relay);  ///< Its TLS port and root key, if it is or becomes a relay of ours.
   /// These stay registered; the others go when nothing uses them.
   void set_home(const std::vector<std::pair<crypto::X25519Public, UdpEndpoint>>& relays, Instant now, Actions& out);
-  /// Registers if needed, then asks for a channel. Ends in kOpened, kRefused, or silence.
-  void open(const crypto::X25519Public& relay, const UdpEndpoint& address, const crypto::X25519Public& peer,
+  /// Registers if needed, then asks for a channel, which ends in kOpened or kRefused. False: not at this relay now.
+  bool open(const crypto::X25519Public& relay, const UdpEndpoint& address, const crypto::X25519Public& peer,
             Instant now, Actions& out);
   void use(const crypto::X25519Public& relay, const UdpEndpoint& address, Instant now, Actions& out);
   void close(std::uint32_t via, Instant now, Actions& out, bool tell = true);
@@ -76,7 +76,7 @@ class RelayClient {
   struct Opening {
     std::uint64_t nonce = 0;
     int tries = 0;
-    Instant next;
+    Instant next, until;
   };
   struct Accepting {
     Bytes message;
