@@ -245,6 +245,7 @@ Result<std::unique_ptr<Overlay>> Overlay::open(OverlayParts parts, const crypto:
 }
 
 void Overlay::start() {
+  impl_->started = true;
   impl_->post([](Impl& impl) { impl.begin(); });
 }
 

@@ -12,6 +12,7 @@ void Overlay::Impl::post(std::function<void(Impl&)> work) {
 }
 
 void Overlay::Impl::on_foreign_datagram(const UdpEndpoint& from, BytesView datagram) {
+  if (!started) return;
   if (posted.fetch_add(1) >= kMaxPosted) {
     posted.fetch_sub(1);
     dropped_posted.fetch_add(1);
@@ -24,6 +25,7 @@ void Overlay::Impl::on_foreign_datagram(const UdpEndpoint& from, BytesView datag
 }
 
 void Overlay::Impl::send_via(const tunnel::Endpoint& to, std::span<const BytesView> datagrams) {
+  if (!started) return;
   std::size_t total = 0;
   for (const auto& datagram : datagrams) total += datagram.size();
   if (relay_bytes.fetch_add(total) + total > kMaxRelayBytes) {
@@ -41,7 +43,7 @@ void Overlay::Impl::send_via(const tunnel::Endpoint& to, std::span<const BytesVi
 }
 
 void Overlay::Impl::on_event(const tunnel::Event& event) {
-  post([event](Impl& impl) { impl.handle_event(event); });
+  if (started) post([event](Impl& impl) { impl.handle_event(event); });
 }
 
 void Overlay::Impl::on_session_ready(tunnel::PeerRef /*peer*/) {}

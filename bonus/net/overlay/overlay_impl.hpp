@@ -112,6 +112,8 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   Strand strand;
   boost::asio::steady_timer timer;
   std::unique_ptr<runtime::TaskGroup> tasks;
+  std::atomic<bool> started{
+      false};  // the engine's threads begin before we have the engine: until then they are not heard
   std::atomic<bool> stopped{false};
 
   Sealer sealer, contact_sealer;
