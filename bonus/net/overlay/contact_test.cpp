@@ -76,6 +76,26 @@ TEST(Contact, FromRootKeyToRecord) {
   EXPECT_EQ(asks.on_timer(now).size(), 1u);
 }
 
+TEST(Contact, TheBytesAreThoseOfTheDocument) {
+  ContactFinder finder(runtime::system_random());
+  finder.set_self(Bytes{0xaa, 0xbb});
+  const auto asked = finder.introduction();
+  ASSERT_EQ(asked.size(), 1036u);
+  EXPECT_EQ(to_hex(BytesView(asked).first(15)),
+            "01010000000000000000"
+            "0002aabb00");
+  const auto reply = finder.on_request(asked);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(to_hex(reply->reply), "01020000000000000000aabb");
+  const auto find = encode_find({0x0102030405060708, parse_ip("fd00::9").value()});
+  ASSERT_EQ(find.size(), 1036u);
+  EXPECT_EQ(to_hex(BytesView(find).first(27)),
+            "01030102030405060708"
+            "fd000000000000000000000000000009"
+            "00");
+  EXPECT_EQ(to_hex(encode_found({7, Bytes{0xcc}})), "01040000000000000007cc");
+}
+
 TEST(Contact, StrangersAndOldAnswersAreRefused) {
   const auto bob = root(2), eve = root(4);
   ContactFinder asks(runtime::system_random());

@@ -58,6 +58,29 @@ TEST_F(SealedTest, LowOrderKeysAreRefused) {
   EXPECT_FALSE(alice_.open(forged));
 }
 
+/// 0, 1, 2, ... instead of a nonce.
+class Counting final : public runtime::Random {
+ public:
+  void fill(std::span<std::uint8_t> out) override {
+    for (auto& byte : out) byte = next_++;
+  }
+  std::uint64_t next_u64() override { return next_++; }
+
+ private:
+  std::uint8_t next_ = 0;
+};
+
+// From an implementation of the document in Python that shares no code.
+TEST(SealedBytes, AreThoseOfTheDocument) {
+  Counting nonce;
+  Sealer sealer(secret(1), nonce);
+  const auto to = crypto::x25519_public(secret(2));
+  EXPECT_EQ(
+      to_hex(sealer.seal(DatagramKind::kPath, to, as_bytes("hello")).value()),
+      "b1a4e09292b651c278b9772c569f5fa9bb13d906b46ab68c9df9dc2b4409f8a209000102030405060708090a0b0c0d0e0f1011121314"
+      "151617366fe017b17d04de4e282df585e48a0d1db7e22af3");
+}
+
 TEST(PrefixLimiterTest, CountsByPrefixAndRefills) {
   PrefixLimiter limiter(10, 5, 4);
   const Ipv6 a = parse_ip("8.8.8.8").value(), same = parse_ip("8.8.8.200").value(), other = parse_ip("8.8.9.8").value();
