@@ -82,6 +82,7 @@ Network::Network(NetworkParts parts, const Config& config, const Identity& ident
       machine_(std::move(underlay.machine)),
       outside_(std::move(underlay.outside)),
       dns_upstreams_(std::move(underlay.dns_upstreams)),
+      lan_(std::move(underlay.lan)),
       helper_(std::make_unique<host::Helper>(*std::move(underlay.helper))),
       upstream_(std::make_unique<HelperUpstream>(parts_.executor, *helper_)) {}
 
@@ -159,6 +160,7 @@ void Network::stop() {
   if (machine_dns_) machine_dns_->stop();
   if (dns_) dns_->stop();
   if (overlay_) overlay_->stop();
+  lan_.reset();
 }
 
 Result<> Network::apply_policy() {
@@ -175,6 +177,12 @@ Result<> Network::apply_policy() {
   if (!state_.transit.empty()) {
     for (const auto protocol : {host::Protocol::kUdp, host::Protocol::kTcp})
       state_.services.push_back({protocol, kDnsPort, kDnsPort, state_.transit});
+  }
+  state_.subnets.clear();
+  if (lan_ && !accepted_.empty()) {
+    std::vector<net::Prefix> peers;
+    for (const auto& one : accepted_) peers.push_back(one.prefix);
+    for (const auto& subnet : config_.net.subnets) state_.subnets.push_back({lan_->name(), subnet, peers});
   }
   if (exit_ && !exit_clients.empty())
     state_.exits.push_back({exit_->device, exit_->inside4, exit_->inside6, std::move(exit_clients), exit_private_});
@@ -273,6 +281,7 @@ void Network::set_accepted_routes(const std::vector<net::edge::AcceptedRoute>& r
       log::warn("net", "route_refused", {{"prefix", net::to_string(one.prefix)}, {"error", set.error().message}});
   }
   accepted_ = routes;
+  if (auto done = apply_policy(); !done) log::error("net", "policy_not_applied", {{"error", done.error().message}});
   std::vector<net::overlay::Overlay::Behind> by_node;
   for (auto& [node, prefixes] : behind) by_node.push_back({node, std::move(prefixes)});
   overlay_->set_behind(std::move(by_node));

@@ -88,6 +88,7 @@ class Network final : public compute::ContainerNetwork {
   Machine machine_;
   net::host::Fd outside_;
   std::vector<net::UdpEndpoint> dns_upstreams_;
+  std::unique_ptr<LanDevice> lan_;
   std::unique_ptr<net::host::Helper> helper_;
   std::unique_ptr<net::dns::Upstream> upstream_;
   std::unique_ptr<net::overlay::Overlay> overlay_;

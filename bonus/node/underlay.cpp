@@ -133,6 +133,14 @@ Result<Underlay> Underlay::prepare(const Config& config, const Identity& identit
   if (!helper) return fail(std::move(helper).error().wrap("starting the helper"));
   out.helper.emplace(*std::move(helper));
 
+  std::error_code error;
+  std::filesystem::create_directories(config.node.data_dir, error);
+  if (!config.net.subnet_device.empty()) {
+    auto found = LanDevice::find(config.net.subnet_device, config.node.data_dir);
+    if (!found) return fail(std::move(found).error().wrap("net.subnet_device"));
+    out.lan = *std::move(found);
+  }
+
   TRY_ASSIGN(const auto isolation, host::enter_own_namespace());
   out.machine.set_isolation(isolation);
   TRY(host::prepare_node_namespace());
@@ -141,8 +149,9 @@ Result<Underlay> Underlay::prepare(const Config& config, const Identity& identit
   auto tun = net::device::Tun::open(tun_options);
   if (!tun) return fail(std::move(tun).error().wrap("the overlay device"));
   out.tun.emplace(*std::move(tun));
-  std::error_code error;
-  std::filesystem::create_directories(config.node.data_dir, error);
+  if (out.lan) {
+    if (auto taken = out.lan->take(); !taken) return fail(std::move(taken).error().wrap("net.subnet_device"));
+  }
   if (auto done = host::use_resolver(config.node.data_dir, {own}); !done)
     return fail(std::move(done).error().wrap("resolv.conf of the node"));
   return out;

@@ -14,6 +14,7 @@
 #include "bonus/net/host/namespace.hpp"
 #include "bonus/node/config.hpp"
 #include "bonus/node/identity.hpp"
+#include "bonus/node/lan_device.hpp"
 
 namespace bonus::node {
 
@@ -41,6 +42,7 @@ struct Underlay {
   std::unique_ptr<net::device::UdpSocket> udp;
   std::optional<net::device::Tun> tun;
   std::optional<net::host::HelperProcess> helper;
+  std::unique_ptr<LanDevice> lan;               ///< Of a subnet router: stands in the node's namespace.
   std::vector<net::UdpEndpoint> dns_upstreams;  ///< Of the machine's resolv.conf, unless configured.
 
   /// While the process has one thread. Afterwards it stands in its own network namespace with lo up and bonus0 made,

@@ -88,6 +88,40 @@ class Client:
         self.process.wait(10)
 
 
+class Office:
+    """A network behind a router: a bridge-less LAN of one cable, and one machine that knows nothing of BonusNet on it."""
+
+    def __init__(self, number, machine):
+        self.space, self.machine = f"bnt-{os.getpid()}-lan{number}", machine
+        self.net4, self.net6 = f"192.168.{number}.0/24", f"2a0e:b1{number:02d}:7::/64"
+        self.host4, self.host6 = f"192.168.{number}.10", f"2a0e:b1{number:02d}:7::10"
+        self.router4, self.router6 = f"192.168.{number}.1", f"2a0e:b1{number:02d}:7::1"
+        run(["ip", "netns", "add", self.space])
+        self.ip("link", "set", "lo", "up")
+        run(["ip", "-n", machine, "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", self.space])
+        for space, device, four, six in ((machine, "lan0", self.router4, self.router6), (self.space, "eth0", self.host4, self.host6)):
+            run(["ip", "-n", space, "address", "add", f"{four}/24", "dev", device])
+            run(["ip", "-n", space, "address", "add", f"{six}/64", "dev", device, "nodad"])
+            run(["ip", "-n", space, "link", "set", device, "up"])
+        self.ip("route", "add", "default", "via", self.router4)
+        self.ip("-6", "route", "add", "default", "via", self.router6)
+        self.server = web_server(self.space)
+
+    def ip(self, *argv):
+        return run(["ip", "-n", self.space, *argv])
+
+    def run(self, *argv, check=True):
+        return run(["ip", "netns", "exec", self.space, *argv], check=check)
+
+    def curl(self, host, check=True):
+        return self.run("curl", "-sS", "-g", "-m", "3", f"http://{host}/", check=check).stdout
+
+    def close(self):
+        self.server.terminate()
+        self.server.wait(10)
+        run(["ip", "netns", "del", self.space], check=False)
+
+
 class Edge(DevnetCase):
     nodes = None
     topology = HERE / "edge.toml"
@@ -228,6 +262,68 @@ class Edge(DevnetCase):
         self.assertNotEqual(answer.returncode, 0)
         self.assertNotIn("phone", self.invites())
         self.assertIn("hello", self.clients["laptop"].curl(f"http://[{self.web_address}]/"))
+
+    def settings(self, mine, other, *more):
+        """Lines of a router's [net]."""
+        announced = [mine.net4, mine.net6, "10.99.0.0/24"]
+        return (f"subnets = {json.dumps(announced)}", 'subnet_device = "lan0"', *more)
+
+    def routes(self, name):
+        return self.in_node(name, "ip", "route").stdout + self.in_node(name, "ip", "-6", "route").stdout
+
+    def in_node(self, name, *argv, check=True):
+        return run(["nsenter", "-t", self.names[name]["pid"], "-n", "-m", *argv], check=check)
+
+    def test_09_two_offices_and_what_was_not_accepted(self):
+        first, second = (Office(number, self.wired[name]["namespace"]) for number, name in ((71, "node-2"), (72, "node-3")))
+        type(self).offices = (first, second)
+        self.addClassCleanup(first.close)
+        self.addClassCleanup(second.close)
+        ids = {name: node["id"] for name, node in self.names.items()}
+        accept = [f"{ids['node-3']}={second.net4}", f"{ids['node-3']}={second.net6}"]
+        self.configure("node-2", *self.settings(first, second, f"accept = {json.dumps(accept)}"))
+        self.configure("node-3", *self.settings(second, first))
+        devices = {d["ifname"]: d for d in json.loads(self.in_node("node-2", "ip", "-j", "address", "show", "dev", "lan0").stdout)}
+        self.assertIn(first.router4, json.dumps(devices["lan0"]), "the device kept its addresses")
+        wait_for("the route of the one that accepts", lambda: f"{second.net4} dev bonus0" in self.routes("node-2"), timeout=60)
+        self.assertIn(f"{second.net6} dev bonus0", self.routes("node-2"))
+        self.assertNotIn("10.99.0.0", self.routes("node-2"), "announced, but no rule of ours names it")
+        self.assertNotIn(first.net4, self.routes("node-3"))
+        refused = first.run("curl", "-sS", "-m", "3", f"http://{second.host4}/", check=False)
+        self.assertNotEqual(refused.returncode, 0, "the other side has not accepted this one's network")
+
+    def test_10_site_to_site(self):
+        first, second = self.offices
+        ids = {name: node["id"] for name, node in self.names.items()}
+        accept = [f"{ids['node-2']}={first.net4}", f"{ids['node-2']}={first.net6}"]
+        self.configure("node-3", *self.settings(second, first, f"accept = {json.dumps(accept)}"))
+        wait_for("the route back", lambda: f"{first.net4} dev bonus0" in self.routes("node-3"), timeout=60)
+        page = wait_for("the other office's page", lambda: first.curl(second.host4, check=False))
+        self.assertEqual(page, f"you are ::ffff:{first.host4}", "no translation on the way")
+        self.assertEqual(second.curl(first.host4), f"you are ::ffff:{second.host4}")
+        self.assertEqual(second.curl(f"[{first.host6}]"), f"you are {second.host6}")
+        first.run("ping", "-c", "1", "-W", "2", "-s", "1450", second.host4, check=False)  # learns what fits by "fragmentation needed"
+        for size in ("56", "1450"):
+            self.assertIn(" 0% packet loss", first.run("ping", "-c", "3", "-i", "0.3", "-W", "5", "-s", size, second.host4).stdout)
+        # Nobody else is led there: neither the gateway's clients nor the machine of another node.
+        laptop = self.clients["laptop"]
+        self.assertNotEqual(laptop.run("curl", "-sS", "-m", "3", f"http://{second.host4}/", check=False).returncode, 0)
+        self.assertNotIn(first.net4, self.routes("node-1"))
+
+    def test_11_the_device_goes_home_with_its_addresses(self):
+        first = self.offices[0]
+        self.net.kill("node-2", signal.SIGTERM)
+        text = run(["ip", "-n", first.machine, "address", "show", "dev", "lan0"]).stdout
+        for address in (first.router4, first.router6):
+            self.assertIn(address, text)
+        self.net.start("node-2")
+        wait_for("the offices again", lambda: first.curl(self.offices[1].host4, check=False), timeout=60)
+        # One that is killed cannot give it back; its namespace lives on with its containers, where the next one finds it.
+        self.names = {n["name"]: n for n in self.net.nodes()}
+        worker = next(name for name in ("node-2", "node-3") if " dev bc" in self.routes(name))
+        self.net.kill(worker)
+        self.net.start(worker)
+        wait_for("the offices after the crash", lambda: first.curl(self.offices[1].host4, check=False), timeout=60)
 
 
 if __name__ == "__main__":
