@@ -116,8 +116,8 @@ Result<int> lookup(Session& session, const std::string& name) {
   if (!records.empty()) {
     Table table({"NAME", "TYPE", "TTL", "VALUE"});
     for (const auto& record : records)
-      table.add({cell(record, "name"), cell(record, "type"), seconds_text(json_number(record, "ttl")),
-                 cell(record, "value")});
+      table.add({cell(record, "name"), cell(record, "type"),
+                 json_real(record, "ttl") ? seconds_text(json_number(record, "ttl")) : "-", cell(record, "value")});
     console.raw(table.to_string());
   }
   for (const auto& step : list_of(answer, "steps"))
