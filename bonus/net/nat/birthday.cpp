@@ -20,14 +20,17 @@ constexpr auto kLimit = seconds(9), kAnswerLimit = seconds(2);
 constexpr auto kAgain = seconds(900), kRecheck = seconds(5);
 constexpr auto kSocketDelay = milliseconds(500);  // for the shell to open the sockets
 constexpr auto kGuessDelay = milliseconds(1000);
+constexpr auto kAttestedFor = seconds(150);  // longer than between two introductions
 constexpr std::size_t kMaxSockets = 256;
 constexpr std::uint16_t kLowestPort = 1024;
 
 }  // namespace
 
-std::optional<UdpEndpoint> PathManager::Impl::attested_twice(const Peer& peer, bool with_port) const {
+std::optional<UdpEndpoint> PathManager::Impl::attested_twice(const Peer& peer, bool with_port, Instant now) const {
   std::map<UdpEndpoint, int> votes;
-  for (const auto& [relay, endpoint] : peer.attested) {
+  for (const auto& [relay, word] : peer.attested) {
+    const auto& [endpoint, at] = word;
+    if (at + kAttestedFor <= now) continue;
     const UdpEndpoint voted{endpoint.address, with_port ? endpoint.port : std::uint16_t{1}};
     if (++votes[voted] >= 2) return voted;
   }
@@ -39,7 +42,7 @@ void PathManager::Impl::consider_spray(Peer& peer, Instant now, Actions& out) {
   if (options_.birthday_sockets == 0 || peer.paths.has_direct() || peer.nat != NatKind::kCone ||
       nat_kind() != NatKind::kSymmetric)
     return;
-  const auto target = attested_twice(peer, true);
+  const auto target = attested_twice(peer, true, now);
   if (spray_ || peer.spray_after > now || !peer.paths.current() || !is_channel(peer.paths.current()->via) || !target ||
       !context_.may_probe(*target)) {
     peer.spray_at = std::max(now + kRecheck, peer.spray_after);
@@ -77,7 +80,7 @@ void PathManager::Impl::on_spray(const Key& from, const PathEndpoint& path, cons
   if (spray_ || peer->spray_after > now || peer->paths.has_direct() || options_.birthday_sockets == 0 ||
       nat_kind() != NatKind::kCone)
     return;
-  const auto target = attested_twice(*peer, false);
+  const auto target = attested_twice(*peer, false, now);
   if (!target || !context_.may_probe(*target)) return;
   peer->spray_after = now + kAgain;
   Spray spray;

@@ -13,6 +13,7 @@ constexpr std::size_t kThrough = 3;  // rendezvous asked at a time
 constexpr std::size_t kSeen = 256;
 constexpr int kOwnWordProbes = 5;  // to the addresses that the introduced peer itself claims, together
 constexpr std::size_t kMaxAttested = 4;
+constexpr auto kAttestedKept = std::chrono::seconds(150);
 constexpr auto kPunchFirst = std::chrono::seconds(2);  // before birthday probing
 
 }  // namespace
@@ -114,8 +115,10 @@ void PathManager::Impl::on_introduce(const Key& from, const PathEndpoint& path, 
     peer->spray_at = now + kPunchFirst;
   const bool own_relay =
       std::ranges::any_of(known_relays_, [&](const NodeRecord& relay) { return relay.tunnel.key == from; });
+  if (peer->attested.size() >= kMaxAttested)
+    std::erase_if(peer->attested, [&](const auto& entry) { return entry.second.second + kAttestedKept <= now; });
   if (own_relay && m.attested.valid() && (peer->attested.size() < kMaxAttested || peer->attested.contains(from)))
-    peer->attested[from] = m.attested;
+    peer->attested[from] = {m.attested, now};
 
   const std::pair<Key, std::uint64_t> seen{m.origin, m.nonce};
   const bool again = std::ranges::find(introductions_, seen) != introductions_.end();

@@ -35,7 +35,7 @@ class PathManager::Impl {
     int introduce_tries = 0;
     bool introduced = false, had_path = false;
     /// Where relays of our own choice reach the peer.
-    std::map<Key, UdpEndpoint> attested;
+    std::map<Key, std::pair<UdpEndpoint, Instant>> attested;
     Instant spray_after;
     std::optional<Instant> spray_at;  // when birthday probing is considered, after plain punching had its chance
     std::optional<Instant> due;       // its place in due_
@@ -111,7 +111,7 @@ class PathManager::Impl {
   bool spray_answer(const Key& from, const PathEndpoint& path, const Ack& m, Instant now, Actions& out);
   void step_spray(Instant now, Actions& out);
   void end_spray(Instant now, Actions& out);
-  [[nodiscard]] std::optional<UdpEndpoint> attested_twice(const Peer& peer, bool with_port) const;
+  [[nodiscard]] std::optional<UdpEndpoint> attested_twice(const Peer& peer, bool with_port, Instant now) const;
 
   Key self_;
   const runtime::Clock& wall_;
