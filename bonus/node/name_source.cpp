@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "bonus/chain/api/names_views.hpp"
+#include "bonus/net/dns/chain_zone.hpp"
 #include "bonus/net/dns/labels.hpp"
 #include "bonus/node/lease_host.hpp"
 
@@ -16,12 +15,6 @@ namespace names = chain::names;
 namespace {
 constexpr std::uint32_t kLeaseTtl = 10;  // a lease moves when its worker dies
 constexpr std::size_t kMaxReverse = 8;
-
-dns::NameEntry& entry_of(std::map<std::string, dns::NameEntry>& entries, const std::string& sub) {
-  auto& entry = entries[sub];
-  entry.sub = sub;
-  return entry;
-}
 }  // namespace
 
 template <class T>
@@ -53,23 +46,7 @@ Result<dns::NameZone> NameSource::registered_zone(const std::string& label) cons
   if (!found && found.error().code == ErrorCode::kUnsupported)
     return fail(ErrorCode::kNotFound, "this chain has no names");
   if (!found) return fail(std::move(found).error());
-  std::map<std::string, dns::NameEntry> entries;
-  dns::NameZone zone;
-  zone.ttl_s = names::kMaxTtlSeconds;
-  for (const auto& record : found->records) {
-    zone.ttl_s = std::min(zone.ttl_s, record.ttl_s);
-    auto& entry = entry_of(entries, record.name);
-    if (const auto* aaaa = std::get_if<names::Aaaa>(&record.data)) entry.addresses.push_back(aaaa->address);
-    if (const auto* txt = std::get_if<names::Txt>(&record.data)) entry.texts.emplace_back(as_text(txt->text));
-    if (const auto* srv = std::get_if<names::Srv>(&record.data))
-      entry.services.push_back({srv->priority, srv->weight, srv->port, srv->target});
-    if (const auto* alias = std::get_if<names::Alias>(&record.data)) entry.alias = alias->target;
-    if (const auto* node = std::get_if<names::NodeKey>(&record.data))
-      entry.addresses.push_back(net::overlay_address(crypto::node_id(node->key)));
-  }
-  if (found->records.empty()) zone.ttl_s = 60;
-  for (auto& [sub, entry] : entries) zone.entries.push_back(std::move(entry));
-  return zone;
+  return dns::zone_of(found->records);
 }
 
 Result<net::Ipv6> NameSource::address_of(const chain::market::Lease& lease, std::uint64_t block) const {

@@ -133,7 +133,9 @@ Result<> Network::start_dns(dns::NameSource& names) {
   server.core.own_address = address();
   server.core.upstreams = dns_upstreams_;
   server.core.access = [this](const net::Ipv6& source) {
-    if (source == address() || !net::is_overlay(source)) return dns::Access::kAll;
+    if (source == address()) return dns::Access::kAll;
+    // net.dns_listen: for this machine and its network, never an open resolver.
+    if (!net::is_overlay(source)) return net::is_global_unicast(source) ? dns::Access::kNames : dns::Access::kAll;
     const std::scoped_lock guard(mutex_);
     const bool exits = std::ranges::any_of(clients_, [&](const EdgeClient& client) {
       return client.exit && !client.peer.allowed.empty() && client.peer.allowed.front().address == source;

@@ -159,7 +159,6 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   std::map<Ed25519PublicKey, PathEndpoint> link_roots;  // relays that a link of ours leads to
   std::map<Ed25519PublicKey, std::uint32_t> tls_bootstrap;
   std::map<std::uint32_t, Ed25519PublicKey> proxied;  // by link: whom we publish for
-  bool begun = false;  // datagrams may come before everything is put together
   bool contact_answered = false;
   Instant began;
 
