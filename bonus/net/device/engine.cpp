@@ -21,7 +21,10 @@ namespace {
 
 // Sent at once when so much is gathered: a whole message for UDP_SEGMENT.
 constexpr std::size_t kFlushBytes = 56 * 1024;
-constexpr std::size_t kControlBatch = 64;
+constexpr std::size_t kControlBatch = 256;
+// A busy control thread gathers for so long: under a flood it is woken once a batch instead of once a datagram.
+constexpr std::size_t kBusyBatch = 8;
+constexpr auto kGatherTime = std::chrono::milliseconds(1);
 constexpr int kRetryMs = 100;
 
 // Waits until `fd` can be read. False: the engine stops.
@@ -110,6 +113,7 @@ struct Engine::Impl {
       if (work.timer)
         core.locked(
             [](tunnel::Device& device, Instant now, tunnel::Actions& actions) { device.on_timer(now, actions); });
+      if (work.control.size() >= kBusyBatch) std::this_thread::sleep_for(kGatherTime);
     }
   }
 
