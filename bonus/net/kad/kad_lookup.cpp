@@ -12,7 +12,7 @@ constexpr std::size_t kDisjoint = 4, kWide = 8;  // design: d = 4 for keys, name
 constexpr std::size_t kEnoughDisjoint = 8;       // answers at the end of each disjoint path
 constexpr unsigned kNames = 3;
 constexpr std::size_t kDenseStore = 64;  // stored where somebody has crowded around the key
-constexpr double kDense = 3;             // times the expected density: by chance once in 10,000 keys
+constexpr double kDense = 4;             // times the expected density: by chance once in a thousand keys
 constexpr Duration kSettle = std::chrono::seconds(4);
 constexpr Duration kHardTimeout = std::chrono::milliseconds(1500);
 
@@ -218,9 +218,12 @@ void Kad::Impl::step_done(Lookup& one, Instant now, Actions& actions) {
       return finish(one.id, now, actions);
     }
     // Far denser around the key than anywhere else: Sybils, perhaps. Then it is stored on more nodes than they have.
-    const double expected = kBucketSize / table->nodes_estimate();
-    if (!one.widened && closest.size() == kBucketSize && settings_.policy == Policy::kNear &&
-        std::ldexp(static_cast<double>(closest.back().told.position ^ head(one.target)), -64) < expected / kDense) {
+    const auto dense = [&](std::size_t rank) {
+      if (closest.size() < rank) return false;
+      const auto far = std::ldexp(static_cast<double>(closest[rank - 1].told.position ^ head(one.target)), -64);
+      return far < static_cast<double>(rank) / table->nodes_estimate() / kDense;
+    };
+    if (!one.widened && settings_.policy == Policy::kNear && (dense(8) || dense(12) || dense(kBucketSize))) {
       one.widened = true;
       one.search->want(kDenseStore);
       return pump(one.id, now, actions);
