@@ -1,3 +1,4 @@
+// Raw ICMPv6 sockets, one question at a time.
 #include "bonus/node/echo.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Invitations, the exit and accepted networks, kept current by one task.
 #include "bonus/node/edges.hpp"
 
 #include <fmt/format.h>

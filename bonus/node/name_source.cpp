@@ -1,3 +1,4 @@
+// Names by views of the ledger, read on the blocking pool.
 #include "bonus/node/name_source.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Routes below /v1/net: JSON of what the overlay knows, ping as lines.
 #include "bonus/node/net_api.hpp"
 
 #include <fmt/format.h>

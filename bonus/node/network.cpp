@@ -1,3 +1,4 @@
+// Composition of namespace, overlay, policy and DNS; the policy follows containers and clients.
 #include "bonus/node/network.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Sockets first, the namespace after.
 #include "bonus/node/underlay.hpp"
 
 #include <fmt/format.h>

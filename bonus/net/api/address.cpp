@@ -1,3 +1,4 @@
+// Text forms, special-purpose blocks and derived addresses.
 #include "bonus/net/api/address.hpp"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// Addresses of both families as text, prefixes, and what follows from keys.
 #include "bonus/net/api/address.hpp"
 
 #include <gtest/gtest.h>

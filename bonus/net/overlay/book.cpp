@@ -1,3 +1,4 @@
+// The address book: three indexes over one list in order of use.
 #include "bonus/net/overlay/book.hpp"
 
 namespace bonus::net::overlay {

@@ -1,3 +1,4 @@
+// Messages of first contact and their retries.
 #include "bonus/net/overlay/contact.hpp"
 
 #include <sodium.h>

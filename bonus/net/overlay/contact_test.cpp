@@ -1,3 +1,4 @@
+// First contact between two finders, forged and late answers; the address book.
 #include "bonus/net/overlay/contact.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// recvfrom and sendto on a readiness loop of Asio.
 #include "bonus/net/overlay/extra_socket.hpp"
 
 #include <netinet/in.h>

@@ -1,3 +1,4 @@
+// Life of the overlay: keys, own record, timer, addresses, hints.
 #include "bonus/net/overlay/overlay.hpp"
 
 #include <fmt/format.h>

@@ -53,7 +53,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   struct Tunnel {
     NodeId node;
     tunnel::PeerRef ref = tunnel::kNoPeer;
-    std::uint64_t bytes = 0;  // both ways, at the last look
+    std::uint64_t bytes = 0, received = 0;  // both ways, and only in, at the last look
     Instant active;
     std::optional<nat::Actions::PathChanged> path;
   };

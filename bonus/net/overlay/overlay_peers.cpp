@@ -203,19 +203,22 @@ void Overlay::Impl::handle_event(const tunnel::Event& event) {
 }
 
 void Overlay::Impl::look_at_traffic() {
-  std::map<tunnel::PeerRef, std::uint64_t> bytes;
+  std::map<tunnel::PeerRef, std::pair<std::uint64_t, std::uint64_t>> bytes;  // received, both ways
   engine->read_device([&](const tunnel::Device& device, Instant) {
     for (const auto& [ref, key] : by_ref)
-      if (const auto info = device.info(ref)) bytes[ref] = info->sent_bytes + info->received_bytes;
+      if (const auto info = device.info(ref))
+        bytes[ref] = {info->received_bytes, info->sent_bytes + info->received_bytes};
   });
   nat::Actions actions;
   std::vector<crypto::X25519Public> idle;
   for (auto& [key, tunnel] : tunnels) {
     const auto found = bytes.find(tunnel.ref);
-    if (found != bytes.end() && found->second != tunnel.bytes) {
-      tunnel.bytes = found->second;
+    if (found != bytes.end() && found->second.second != tunnel.bytes) {
+      const bool received = found->second.first != tunnel.received;
+      tunnel.received = found->second.first;
+      tunnel.bytes = found->second.second;
       tunnel.active = now();
-      paths->on_traffic(key, true, now(), actions);
+      paths->on_traffic(key, received, now(), actions);
     } else if (now() - tunnel.active > options.idle_peer) {
       idle.push_back(key);
     }

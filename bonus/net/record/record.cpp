@@ -1,3 +1,4 @@
+// Records as protobuf; signatures cover the bytes as sent.
 #include "bonus/net/record/record.hpp"
 
 #include <fmt/format.h>

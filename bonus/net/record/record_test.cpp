@@ -1,3 +1,4 @@
+// Records come back as signed, and no byte of them can be changed.
 #include "bonus/net/record/record.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// XChaCha20-Poly1305 under the static-static secret; token buckets per prefix.
 #include "bonus/net/record/sealed.hpp"
 
 #include <sodium.h>

@@ -1,3 +1,4 @@
+// Only the receiver opens a datagram; bounds of caches and buckets.
 #include "bonus/net/record/sealed.hpp"
 
 #include <gtest/gtest.h>
