@@ -2,16 +2,19 @@
 nothing of what they say can be read between the nodes."""
 import ipaddress
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import images  # noqa: E402
-from support.devnet import DevnetCase, main, run, wait_for  # noqa: E402
+from support.devnet import BIN, DevnetCase, main, run, wait_for  # noqa: E402
 
 MARK = "bonus-marked-payload-0123456789"
 
@@ -143,6 +146,30 @@ class Network(DevnetCase):
         page = wait_for("the page after the restart", lambda: "hello" in self.inside(
             "client", "/usr/bin/curl", "-sS", "-m", "5", f"http://{self.web['name']}/", check=False).stdout)
         self.assertTrue(page)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to become somebody without rights")
+    def test_09_a_node_without_privileges_follows_the_chain(self):
+        with tempfile.TemporaryDirectory(prefix="bonus-unprivileged-") as folder:
+            folder = pathlib.Path(folder)
+            shutil.copy(self.net.dir / "net/genesis.json", folder)
+            shutil.copy(BIN / "bonusd", folder)
+            settings = "[node]\ndata_dir = \"data\"\ngenesis = \"genesis.json\"\n[net]\nlisten = \"127.0.0.1:0\"\nprivate = true\nmap_ports = false\n"
+            settings += "".join(f"[{section}]\nlisten = \"127.0.0.1:0\"\n" for section in ("rpc", "api", "metrics"))
+            (folder / "bonusd.toml").write_text(settings)
+            for path in (folder, *folder.iterdir()):
+                os.chown(path, 65534, 65534)
+            with open(folder / "log", "w") as log:
+                node = subprocess.Popen(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", folder / "bonusd", "run", "--config",
+                                         folder / "bonusd.toml"], stdout=log, stderr=log)
+            try:
+                endpoints = folder / "data/endpoints.json"
+                wait_for("the node", lambda: endpoints.exists() or node.poll() is not None)
+                self.assertIsNone(node.poll(), (folder / "log").read_text())
+                rpc = json.loads(endpoints.read_text())["rpc"]
+                wait_for("blocks through the overlay", lambda: self.net.height(rpc) > 0)
+            finally:
+                node.terminate()
+                node.wait(timeout=20)
 
 
 if __name__ == "__main__":
