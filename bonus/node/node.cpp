@@ -112,7 +112,9 @@ std::string Node::Impl::advertised() const {
     if (bookkeeper.key == identity.node_key.public_key()) return bookkeeper.endpoint;
   ListenAddress own = config.net.listen;
   own.port = network->overlay().port();
-  return own.to_string();
+  if (own.host != "0.0.0.0" && own.host != "::") return own.to_string();
+  // Where the underlay sees us may change: the overlay address finds us by the DHT.
+  return net::to_string(net::UdpEndpoint{network->address(), net::rpc::kNodePort});
 }
 
 Result<> Node::Impl::open_stores() {
@@ -151,6 +153,7 @@ Result<> Node::Impl::open_network() {
   gossip = std::make_unique<TxGossip>(*transport, *mempool, metrics, senders.each());
   serve_blobs(*transport, *blobs, pool, metrics);
   transport->on_message(std::string(kHello), [](NodeId, Bytes) {});
+  serve_exit(*transport, *network);
   blob_peers = make_blob_peers(*transport);
   compute::oci::ImageSourceOptions image_options;
   image_options.partial_dir = path("partial");
@@ -296,6 +299,10 @@ Result<> Node::Impl::open(std::function<void(Error)> on_halt) {
   tasks = std::make_unique<runtime::TaskGroup>(io.executor());
   tasks->spawn("housekeeping", housekeeping());
   tasks->spawn("edges", edges->run());
+  if (config.net.use_exit && !config.net.exit) {
+    exit_user = std::make_unique<ExitUser>(*network, *transport, *config.net.use_exit, io.executor());
+    tasks->spawn("exit", exit_user->run());
+  }
   return write_endpoints();
 }
 

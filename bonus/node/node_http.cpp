@@ -167,7 +167,8 @@ Task<> Node::Impl::monitor(http::Exchange& exchange) {
         .set(static_cast<double>(waiting.queued));
     std::size_t connected = 0;
     for (const auto& peer : transport->peers()) connected += transport->connected(peer.id) ? 1 : 0;
-    network->overlay().publish_metrics();
+    auto publishing = network->overlay().publish_metrics();
+    co_await std::move(publishing);
     metrics.gauge("bonus_net_connected_peers", "Peers with a connection").set(static_cast<double>(connected));
     text = metrics.expose();
   } else if (where == "/healthz") {

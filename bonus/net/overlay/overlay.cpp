@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
 #include <boost/json.hpp>
 #include <future>
 
@@ -18,7 +20,9 @@ namespace {
 constexpr UnixSeconds kRecordLifeSeconds = 24 * 3600;
 constexpr Duration kRecordRenewal = std::chrono::hours(6);
 constexpr Duration kHousekeeping = std::chrono::seconds(2), kAddressPoll = std::chrono::seconds(1);
-constexpr UnixSeconds kCertificateLife = 365 * 24 * 3600;
+constexpr UnixSeconds kCertificateLife = 365 * 24 * 3600, kCertificateRenewal = 30 * 24 * 3600;
+constexpr Duration kMapperPatience = std::chrono::seconds(4);
+constexpr std::size_t kMaxRelayPairs = 4096;
 
 /// tunnel.key: 64 hexadecimal digits, the secret of the WireGuard key. Made at the first start.
 Result<crypto::X25519Secret> load_tunnel_key(runtime::Disk& disk, const std::string& path, bool rotate) {
@@ -77,6 +81,10 @@ Overlay::Impl::Impl(OverlayParts p, const crypto::Ed25519KeyPair& r, OverlayOpti
 void Overlay::Impl::publish_record() {
   record_stale = false;
   record_made = now();
+  if (const UnixSeconds unix_now = parts.clock.unix_s(); unix_now > certificate.not_before + kCertificateRenewal) {
+    certificate = certify_tunnel_key(root, sealer.public_key(), unix_now, unix_now + kCertificateLife);
+    dht->set_certificate(certificate);
+  }
   record.root = root.public_key();
   record.tunnel = certificate;
   record.endpoints = paths->endpoints();
@@ -199,11 +207,20 @@ void Overlay::Impl::housekeep() {
       relays.push_back(known->record);
   paths->set_relays(std::move(relays), now(), actions);
   carry_out(actions);
+  if (auto* relay = paths->relay_server()) {
+    for (const auto& one : relay->take_usage()) {
+      const auto pair = std::pair{crypto::node_id(one.a), crypto::node_id(one.b)};
+      if (!carried.contains(pair) && carried.size() >= kMaxRelayPairs) continue;
+      carried[pair].first += one.bytes;
+      carried[pair].second += one.packets;
+    }
+  }
   if (((record.flags & kServesDht) != 0) != dht_status.serves) record_stale = true;
 }
 
 void Overlay::Impl::want_hint(const Ed25519PublicKey& key, const UdpEndpoint& endpoint) {
-  if (key == root.public_key()) return;
+  if (key == root.public_key() || !endpoint.valid() || is_overlay(endpoint.address)) return;
+  if (!options.allow_private && !is_global_unicast(endpoint.address)) return;
   hints[key] = endpoint;
   if (const auto wanted = finder.want(key, endpoint, now()); !wanted)
     log::debug("net", "hint_refused", {{"endpoint", to_string(endpoint)}, {"error", wanted.error().message}});
@@ -253,6 +270,10 @@ void Overlay::start() {
 void Overlay::stop() {
   if (!impl_ || impl_->stopped.exchange(true)) return;
   impl_->tasks->stop();
+  if (impl_->mapper && impl_->mapped) {
+    auto closing = impl_->mapper->stop();
+    boost::asio::co_spawn(impl_->strand, std::move(closing), boost::asio::use_future).wait_for(kMapperPatience);
+  }
   // The strand ends what is its own; nothing else is posted to it after `stopped`.
   std::promise<void> done;
   boost::asio::post(impl_->strand, [this, &done] {

@@ -111,7 +111,7 @@ class Overlay {
   [[nodiscard]] runtime::Task<boost::json::object> map();
   [[nodiscard]] runtime::Task<Result<boost::json::object>> lookup(Ipv6 address);
   /// Puts numbers of the last moment into the metrics; for /metrics.
-  void publish_metrics();
+  [[nodiscard]] runtime::Task<> publish_metrics();
 
  private:
   struct Impl;

@@ -103,6 +103,8 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   [[nodiscard]] boost::json::object describe(const NodeRecord& record) const;
   [[nodiscard]] boost::json::object describe_tunnel(const crypto::X25519Public& key, const Tunnel& tunnel);
   [[nodiscard]] boost::json::object status();
+  [[nodiscard]] boost::json::value relay_status();
+  void publish_metrics();
 
   const OverlayParts parts;
   const crypto::Ed25519KeyPair root;
@@ -160,6 +162,8 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   std::map<Ed25519PublicKey, std::uint32_t> tls_bootstrap;
   std::map<std::uint32_t, Ed25519PublicKey> proxied;  // by link: whom we publish for
   bool contact_answered = false;
+  /// Bytes and packets carried for pairs of nodes since the start.
+  std::map<std::pair<NodeId, NodeId>, std::pair<std::uint64_t, std::uint64_t>> carried;
   Instant began;
 
   // any thread

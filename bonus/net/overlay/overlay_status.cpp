@@ -30,6 +30,8 @@ runtime::Task<T> on_strand(Strand strand, std::function<T()> work) {
       initiate, boost::asio::use_awaitable, std::move(work));
 }
 
+constexpr std::size_t kMaxShownPairs = 100;
+
 double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 
 std::string_view kind_name(RecordEndpoint::Kind kind) {
@@ -172,6 +174,7 @@ json::object Overlay::Impl::status() {
             {"packet_too_big", engine_stats.packet_too_big},
             {"queue_full", engine_stats.dropped_control + engine_stats.dropped_injected + dropped_posted.load() +
                                dropped_relay.load()}}},
+          {"relay", relay_status()},
           {"record", describe(record)}};
 }
 
@@ -278,39 +281,62 @@ runtime::Task<Result<json::object>> Overlay::path(Ipv6 wanted, Duration timeout)
   }
 }
 
-void Overlay::publish_metrics() {
-  impl_->post([](Impl& impl) {
-    auto& metrics = impl.parts.metrics;
-    const auto engine_stats = impl.engine->stats();
-    const auto dht_status = impl.dht->status(impl.now());
-    const auto set = [&](std::string_view name, std::string_view help, double value) {
-      metrics.gauge(name, help).set(value);
-    };
-    const auto number = [](auto value) { return static_cast<double>(value); };
-    set("bonus_net_tunnels_count", "Nodes that this one has a tunnel to", number(impl.tunnels.size()));
-    set("bonus_net_tunnel_received_bytes", "Inner bytes received through the tunnel",
-        number(engine_stats.received_bytes));
-    set("bonus_net_tunnel_sent_bytes", "Inner bytes sent through the tunnel", number(engine_stats.sent_bytes));
-    set("bonus_net_spoofed_packets", "Packets dropped for an inner source that is not the sender's",
-        number(engine_stats.dropped_source));
-    set("bonus_net_forged_packets", "Packets dropped because they did not authenticate",
-        number(engine_stats.dropped_authentication));
-    set("bonus_net_replayed_packets", "Packets dropped as replays", number(engine_stats.dropped_replay));
-    set("bonus_net_dht_contacts_count", "Nodes in the DHT's tables", number(dht_status.contacts));
-    set("bonus_net_dht_records_count", "Records held for others", number(dht_status.records));
-    set("bonus_net_dht_near_rtt_seconds", "Mean round trip to the near slots",
-        std::chrono::duration<double>(dht_status.near_rtt).count());
-    std::map<std::string, double, std::less<>> kinds{{"direct", 0}, {"relayed", 0}, {"tls", 0}, {"none", 0}};
-    for (const auto& [key, tunnel] : impl.tunnels)
-      kinds[tunnel.path ? std::string(nat::to_string(tunnel.path->kind)) : "none"] += 1;
-    for (const auto& [kind, count] : kinds)
-      metrics.gauge("bonus_net_paths_count", "Tunnels by the kind of their path", {{"kind", kind}}).set(count);
-    if (auto* relay = impl.paths->relay_server()) {
-      const auto stats = relay->stats();
-      set("bonus_net_relayed_bytes", "Bytes carried for others", number(stats.bytes));
-      set("bonus_net_relay_clients_count", "Nodes that have this one as a relay", number(stats.clients));
-    }
-  });
+void Overlay::Impl::publish_metrics() {
+  auto& metrics = parts.metrics;
+  const auto engine_stats = engine->stats();
+  const auto dht_status = dht->status(now());
+  const auto set = [&](std::string_view name, std::string_view help, double value) {
+    metrics.gauge(name, help).set(value);
+  };
+  const auto number = [](auto value) { return static_cast<double>(value); };
+  set("bonus_net_tunnels_count", "Nodes that this one has a tunnel to", number(tunnels.size()));
+  set("bonus_net_tunnel_received_bytes", "Inner bytes received through the tunnel",
+      number(engine_stats.received_bytes));
+  set("bonus_net_tunnel_sent_bytes", "Inner bytes sent through the tunnel", number(engine_stats.sent_bytes));
+  set("bonus_net_spoofed_packets", "Packets dropped for an inner source that is not the sender's",
+      number(engine_stats.dropped_source));
+  set("bonus_net_forged_packets", "Packets dropped because they did not authenticate",
+      number(engine_stats.dropped_authentication));
+  set("bonus_net_replayed_packets", "Packets dropped as replays", number(engine_stats.dropped_replay));
+  set("bonus_net_dht_contacts_count", "Nodes in the DHT's tables", number(dht_status.contacts));
+  set("bonus_net_dht_records_count", "Records held for others", number(dht_status.records));
+  set("bonus_net_dht_near_rtt_seconds", "Mean round trip to the near slots",
+      std::chrono::duration<double>(dht_status.near_rtt).count());
+  std::map<std::string, double, std::less<>> kinds{{"direct", 0}, {"relayed", 0}, {"tls", 0}, {"none", 0}};
+  for (const auto& [key, tunnel] : tunnels)
+    kinds[tunnel.path ? std::string(nat::to_string(tunnel.path->kind)) : "none"] += 1;
+  for (const auto& [kind, count] : kinds)
+    metrics.gauge("bonus_net_paths_count", "Tunnels by the kind of their path", {{"kind", kind}}).set(count);
+  if (auto* relay = paths->relay_server()) {
+    const auto stats = relay->stats();
+    set("bonus_net_relayed_bytes", "Bytes carried for others", number(stats.bytes));
+    set("bonus_net_relay_clients_count", "Nodes that have this one as a relay", number(stats.clients));
+  }
+}
+
+runtime::Task<> Overlay::publish_metrics() {
+  auto impl = impl_;
+  std::function<bool()> work = [impl] {
+    impl->publish_metrics();
+    return true;
+  };
+  auto publishing = on_strand<bool>(impl->strand, std::move(work));
+  std::ignore = co_await std::move(publishing);
+}
+
+json::value Overlay::Impl::relay_status() {
+  auto* relay = paths->relay_server();
+  if (relay == nullptr) return nullptr;
+  const auto counted = relay->stats();
+  json::array pairs;
+  for (const auto& [pair, amount] : carried) {
+    if (pairs.size() == kMaxShownPairs) break;
+    pairs.push_back(json::object{
+        {"a", to_hex(pair.first)}, {"b", to_hex(pair.second)}, {"bytes", amount.first}, {"packets", amount.second}});
+  }
+  return json::object{{"clients", counted.clients}, {"channels", counted.channels},     {"bytes", counted.bytes},
+                      {"packets", counted.packets}, {"over_limit", counted.over_limit}, {"refused", counted.refused},
+                      {"pairs", std::move(pairs)}};
 }
 
 }  // namespace bonus::net::overlay

@@ -66,8 +66,10 @@ class Transport final : public GrpcTransport {
     {
       const std::lock_guard lock(mutex_);
       links.swap(retired_);
-      for (auto& [id, link] : links_) links.push_back(std::move(link));
-      links_.clear();
+      for (auto* all : {&links_, &on_demand_}) {
+        for (auto& [id, link] : *all) links.push_back(std::move(link));
+        all->clear();
+      }
     }
     for (const auto& link : links) link->stop();
     for (const auto& link : links) link->wait_idle();
@@ -90,6 +92,11 @@ class Transport final : public GrpcTransport {
       return fail(ErrorCode::kExhausted, "this node knows " + std::to_string(options_.max_peers) + " peers already");
     }
     std::erase_if(retired_, [](const auto& old) { return old->idle(); });
+    if (const auto former = on_demand_.find(peer.id); former != on_demand_.end()) {
+      former->second->stop();
+      retired_.push_back(std::move(former->second));
+      on_demand_.erase(former);
+    }
     if (link) {
       link->stop();
       retired_.push_back(std::move(link));
@@ -110,17 +117,17 @@ class Transport final : public GrpcTransport {
   }
 
   void notify(const NodeId& to, std::string_view service, Bytes message) override {
-    if (const auto link = find(to)) link->notify(service, std::move(message));
+    if (const auto link = reach(to)) link->notify(service, std::move(message));
   }
   runtime::Task<Result<Bytes>> call(NodeId to, std::string service, Bytes request, Duration timeout) override {
-    const auto link = find(to);
+    const auto link = reach(to);
     if (!link) co_return fail(unknown(to));
     if (request.size() > kMaxFrameBytes) co_return fail(ErrorCode::kInvalid, "the request is larger than 16 MiB");
     co_return co_await link->call(std::move(service), std::move(request), timeout);
   }
   runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> open(NodeId to, std::string service,
                                                                    Bytes header) override {
-    const auto link = find(to);
+    const auto link = reach(to);
     if (!link) co_return fail(unknown(to));
     co_return co_await link->open(std::move(service), std::move(header));
   }
@@ -134,6 +141,33 @@ class Transport final : public GrpcTransport {
     const std::lock_guard lock(mutex_);
     const auto found = links_.find(id);
     return found == links_.end() ? nullptr : found->second;
+  }
+
+  /// The link to a configured peer, or one made on demand: an overlay address follows from the id, so that whoever
+  /// asked us can be answered.
+  std::shared_ptr<PeerLink> reach(const NodeId& id) {
+    if (auto link = find(id)) return link;
+    if (options_.target || id == self_) return nullptr;
+    const std::lock_guard lock(mutex_);
+    if (const auto found = links_.find(id); found != links_.end()) return found->second;
+    auto& link = on_demand_[id];
+    if (link) return link;
+    if (on_demand_.size() > options_.max_on_demand) {
+      const auto idle = std::ranges::find_if(
+          on_demand_, [](const auto& one) { return one.second && !one.second->connected() && one.second->idle(); });
+      if (idle == on_demand_.end()) {
+        on_demand_.erase(id);
+        return nullptr;
+      }
+      idle->second->stop();
+      retired_.push_back(std::move(idle->second));
+      on_demand_.erase(idle);
+    }
+    std::erase_if(retired_, [](const auto& old) { return old->idle(); });
+    const Peer peer{id, {}, to_string(overlay_address(id))};
+    return on_demand_[id] =
+               std::make_shared<PeerLink>(peer, channel_to(peer), executor_,
+                                          QueueLimits{options_.notify_queue_messages, options_.notify_queue_bytes});
   }
 
   std::string target_of(const Peer& peer) const {
@@ -164,6 +198,7 @@ class Transport final : public GrpcTransport {
   std::uint16_t port_ = 0;
   mutable std::mutex mutex_;
   std::map<NodeId, std::shared_ptr<PeerLink>> links_;
+  std::map<NodeId, std::shared_ptr<PeerLink>> on_demand_;
   std::vector<std::shared_ptr<PeerLink>> retired_;  // replaced, but gRPC may still be ending their calls
 };
 

@@ -22,6 +22,7 @@ struct TransportOptions {
   /// Where a peer's service listens, as a gRPC target. Empty: kNodePort of its overlay address.
   std::function<std::string(const Peer&)> target;
   std::size_t max_peers = 256;
+  std::size_t max_on_demand = 1024;          ///< Nodes that were never set_peer() but are called or answered.
   std::size_t notify_queue_messages = 4096;  ///< Per peer; beyond it the oldest message is dropped.
   std::size_t notify_queue_bytes = 32u << 20;
   std::size_t max_concurrent_calls = 512;  ///< Calls and streams served at once.
