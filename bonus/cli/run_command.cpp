@@ -28,7 +28,7 @@ struct RunOptions : OrderOptions {
   std::vector<std::string> args, env, publish;
   std::vector<std::uint16_t> ports;
   std::uint32_t pids = 256;
-  bool no_wait = false, wait = false, queue = false, read_only = false;
+  bool no_wait = false, wait = false, queue = false, read_only = false, internet = false;
 };
 
 struct Rented {
@@ -72,6 +72,7 @@ Result<compute::Workload> workload_of(const RunOptions& options, const market::O
   out.disk_mib = spec.resources.disk_mib;
   out.pids = options.pids;
   out.read_only_root = options.read_only;
+  out.internet = options.internet;
   // What a worker would refuse is refused here, before any money is spent.
   auto checked = compute::Workload::from_json(out.to_json());
   if (!checked) return fail(std::move(checked).error());
@@ -387,6 +388,8 @@ void add_run_command(App& app) {
   leaf->add_option("--pids", options->pids, "Most processes and threads")
       ->capture_default_str()
       ->check(CLI::Range(1, 65536));
+  leaf->add_flag("--internet", options->internet,
+                 "The container may reach the Internet, where its worker has a way there");
   leaf->add_flag("--read-only", options->read_only, "The container cannot write to its own file system");
   auto* no_wait = leaf->add_flag("--no-wait", options->no_wait, "Return as soon as the order stands in a block");
   leaf->add_flag("--wait", options->wait, "Until it runs (the default)")->excludes(no_wait);

@@ -57,6 +57,7 @@ runtime::Task<> Edges::run() {
   }
   while (true) {
     apply();
+    network_.expire_guests();
     auto accepting = accept_subnets();
     co_await std::move(accepting);
     auto pause = runtime::sleep_for(kRefresh);

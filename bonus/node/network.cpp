@@ -1,6 +1,7 @@
 // Composition of namespace, overlay, policy and DNS; the policy follows containers and clients.
 #include "bonus/node/network.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -44,12 +45,6 @@ class HelperUpstream final : public dns::Upstream {
   host::Helper& helper_;
 };
 
-/// Ids are kept in the record as they are while they fit: "lease-42".
-Bytes record_id(const std::string& id) {
-  const std::string_view cut = std::string_view(id).substr(0, net::kMaxContainerId);
-  return {cut.begin(), cut.end()};
-}
-
 net::overlay::OverlayOptions overlay_options(const Config& config, const Machine& machine) {
   net::overlay::OverlayOptions out;
   out.data_dir = config.node.data_dir;
@@ -88,6 +83,12 @@ Network::Network(NetworkParts parts, const Config& config, const Identity& ident
       upstream_(std::make_unique<HelperUpstream>(parts_.executor, *helper_)) {}
 
 Network::~Network() { stop(); }
+
+/// Ids are kept in the record as they are while they fit: "lease-42".
+Bytes Network::record_id(const std::string& id) {
+  const std::string_view cut = std::string_view(id).substr(0, net::kMaxContainerId);
+  return {cut.begin(), cut.end()};
+}
 
 Result<std::unique_ptr<Network>> Network::open(NetworkParts parts, const Config& config, const Identity& identity,
                                                Underlay underlay) {
@@ -138,9 +139,14 @@ Result<> Network::start_dns(dns::NameSource& names) {
     // net.dns_listen: for this machine and its network, never an open resolver.
     if (!net::is_overlay(source)) return net::is_global_unicast(source) ? dns::Access::kNames : dns::Access::kAll;
     const std::scoped_lock guard(mutex_);
-    const bool exits = std::ranges::any_of(clients_, [&](const EdgeClient& client) {
-      return client.exit && !client.peer.allowed.empty() && client.peer.allowed.front().address == source;
-    });
+    const bool exits = std::ranges::any_of(clients_,
+                                           [&](const EdgeClient& client) {
+                                             return client.exit && !client.peer.allowed.empty() &&
+                                                    client.peer.allowed.front().address == source;
+                                           }) ||
+                       std::ranges::any_of(containers_, [&](const auto& one) {
+                         return one.second.policy.internet && one.second.policy.address == source;
+                       });
     return exits ? dns::Access::kAll : dns::Access::kNames;
   };
   server.listen = {{address(), kDnsPort}};
@@ -168,7 +174,7 @@ void Network::stop() {
 
 Result<> Network::apply_policy() {
   state_.containers.clear();
-  for (const auto& [id, policy] : containers_) state_.containers.push_back(policy);
+  for (const auto& [id, one] : containers_) state_.containers.push_back(one.policy);
   state_.transit.clear();
   state_.exits.clear();
   state_.services = {{host::Protocol::kTcp, net::rpc::kNodePort, net::rpc::kNodePort, {}}};
@@ -187,14 +193,19 @@ Result<> Network::apply_policy() {
     for (const auto& one : accepted_) peers.push_back(one.prefix);
     for (const auto& subnet : config_.net.subnets) state_.subnets.push_back({lan_->name(), subnet, peers});
   }
-  if (exit_ && !exit_clients.empty())
+  for (const auto& [key, guest] : guests_.guests()) {
+    if (key.first == identity_.id) continue;
+    exit_clients.push_back({guest.address, 128});
+    exit_clients.push_back({guest.ipv4, 128});
+  }
+  if (exit_)
     state_.exits.push_back({exit_->device, exit_->inside4, exit_->inside6, std::move(exit_clients), exit_private_});
   return policy_->apply(state_);
 }
 
 void Network::publish_containers() {
   std::vector<Bytes> ids;
-  for (const auto& [id, policy] : containers_) {
+  for (const auto& [id, one] : containers_) {
     if (ids.size() == net::kMaxRecordContainers) {
       log::warn("net", "too_many_containers_for_the_record", {{"limit", net::kMaxRecordContainers}});
       break;
@@ -212,20 +223,44 @@ net::Ipv6 Network::container_ip(const std::string& id) const {
   return net::container_address(identity_.node_key.public_key(), record_id(id));
 }
 
-Result<> Network::attach(const std::string& id, int namespace_fd, const std::vector<std::uint16_t>& ports) {
+Result<> Network::attach(const std::string& id, int namespace_fd, const std::vector<std::uint16_t>& ports,
+                         bool internet) {
+  if (internet && !config_.net.exit && !config_.net.use_exit)
+    return fail(ErrorCode::kUnsupported,
+                "this worker has no way to the Internet for containers: its operator has set neither net.exit nor "
+                "net.use_exit");
+  Attached one;
   host::ContainerLink link;
   link.address = container_ip(id);
   link.mtu = static_cast<std::uint32_t>(config_.net.mtu);
-  host::ContainerPolicy policy;
-  policy.device = host::container_device(link.address);
-  policy.address = link.address;
-  for (const std::uint16_t port : ports) policy.open.push_back({host::Protocol::kTcp, port, port, {}});
-  const std::scoped_lock guard(mutex_);
-  TRY(host::attach_container(namespace_fd, link));
-  containers_[id] = std::move(policy);
-  TRY(apply_policy());
-  publish_containers();
-  return {};
+  one.policy.device = host::container_device(link.address);
+  one.policy.address = link.address;
+  one.policy.internet = internet;
+  for (const std::uint16_t port : ports) one.policy.open.push_back({host::Protocol::kTcp, port, port, {}});
+  if (internet) one.space.reset(::fcntl(namespace_fd, F_DUPFD_CLOEXEC, 3));
+  std::function<Result<>()> ask;
+  {
+    const std::scoped_lock guard(mutex_);
+    if (internet && config_.net.exit) {
+      TRY_ASSIGN(const auto given,
+                 guests_.give(identity_.node_key.public_key(), identity_.id, {{record_id(id)}}, std::nullopt));
+      link.address4 = given.front();
+    } else if (const auto before = containers_.find(id); internet && before != containers_.end()) {
+      link.address4 = before->second.policy.address4;
+    }
+    one.policy.address4 = link.address4;
+    TRY(host::attach_container(namespace_fd, link));
+    containers_[id] = std::move(one);
+    TRY(apply_policy());
+    publish_containers();
+    apply_behind();
+    if (internet && !config_.net.exit) ask = ask_exit_;
+  }
+  if (!ask) return {};
+  auto asked = ask();
+  if (asked) return {};
+  detach(id);
+  return fail(std::move(asked).error().wrap("the way to the Internet through node " + to_hex(*config_.net.use_exit)));
 }
 
 void Network::detach(const std::string& id) {
@@ -233,8 +268,10 @@ void Network::detach(const std::string& id) {
   if (auto done = host::detach_container(container_ip(id)); !done)
     log::warn("net", "container_link_not_removed", {{"container", id}, {"error", done.error().message}});
   if (containers_.erase(id) == 0) return;
+  guests_.release(identity_.id, record_id(id));
   if (auto done = apply_policy(); !done) log::error("net", "policy_not_applied", {{"error", done.error().message}});
   publish_containers();
+  apply_behind();
 }
 
 std::string Network::address_of(const std::string& id) const { return net::to_string(container_ip(id)); }
@@ -277,30 +314,13 @@ void Network::set_accepted_routes(const std::vector<net::edge::AcceptedRoute>& r
   };
   for (const auto& one : accepted_)
     if (std::ranges::find(routes, one) == routes.end()) std::ignore = netlink->remove_route(kernel_route(one));
-  std::map<NodeId, std::vector<net::Prefix>> behind;
   for (const auto& one : routes) {
-    behind[one.node].push_back(one.prefix);
     if (auto set = netlink->set_route(kernel_route(one)); !set)
       log::warn("net", "route_refused", {{"prefix", net::to_string(one.prefix)}, {"error", set.error().message}});
   }
   accepted_ = routes;
   if (auto done = apply_policy(); !done) log::error("net", "policy_not_applied", {{"error", done.error().message}});
-  std::vector<net::overlay::Overlay::Behind> by_node;
-  for (auto& [node, prefixes] : behind) by_node.push_back({node, std::move(prefixes)});
-  overlay_->set_behind(std::move(by_node));
-}
-
-runtime::Task<Result<>> Network::start_exit(std::vector<net::Prefix> allow_private) {
-  host::ExitOptions exit_options;
-  exit_options.id = to_hex(identity_.id).substr(0, 8);
-  exit_options.allow_private = allow_private;
-  auto starting = helper_->exit_up(exit_options);
-  CO_TRY_ASSIGN(const auto link, co_await std::move(starting));
-  const std::scoped_lock guard(mutex_);
-  exit_ = link;
-  exit_private_ = std::move(allow_private);
-  log::info("net", "exit_up", {{"device", link.device}, {"inside", net::to_string(link.inside4)}});
-  co_return apply_policy();
+  apply_behind();
 }
 
 runtime::Task<Result<std::string>> Network::public_endpoint() {

@@ -21,6 +21,7 @@
 #include "bonus/node/blob_service.hpp"
 #include "bonus/node/chain_shell.hpp"
 #include "bonus/node/edges.hpp"
+#include "bonus/node/exit_service.hpp"
 #include "bonus/node/identity.hpp"
 #include "bonus/node/name_source.hpp"
 #include "bonus/node/net_api.hpp"
@@ -134,6 +135,7 @@ struct Node::Impl {
   std::unique_ptr<compute::oci::Registry> registry;
   std::unique_ptr<net::gateway::GatewayProxy> proxy;
   std::unique_ptr<Edges> edges;
+  std::unique_ptr<ExitUser> exit_user;
   std::unique_ptr<NetApi> net_api;
   std::unique_ptr<LocalApi> api;
   std::vector<std::unique_ptr<runtime::http::Server>> servers;

@@ -14,9 +14,10 @@ class ContainerNetwork {
  public:
   virtual ~ContainerNetwork() = default;
   /// Joins the network namespace `namespace_fd` (which stays the caller's) of the container, before its program starts
-  /// or again for one that an earlier process left; `ports` (TCP) are opened to the overlay. Safe to repeat.
+  /// or again for one that an earlier process left; `ports` (TCP) are opened to the overlay. `internet`: with a way to
+  /// the Internet; kUnsupported where there is none, and the error of the exit. Safe to repeat.
   [[nodiscard]] virtual Result<> attach(const std::string& id, int namespace_fd,
-                                        const std::vector<std::uint16_t>& ports) = 0;
+                                        const std::vector<std::uint16_t>& ports, bool internet) = 0;
   /// Safe to repeat, and for ids that were never attached.
   virtual void detach(const std::string& id) = 0;
   /// The overlay address that the container has, whether attached or not; the same for ever.

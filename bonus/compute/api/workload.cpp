@@ -140,6 +140,12 @@ const std::map<std::string_view, Setter>& setters() {
       {"disk_mib", [](W w, V v) { return store(w.disk_mib, number("disk_mib", v, kDiskMib)); }},
       {"entrypoint", [](W w, V v) { return store(w.entrypoint, texts("entrypoint", v)); }},
       {"env", [](W w, V v) { return store(w.env, variables(v)); }},
+      {"internet",
+       [](W w, V v) -> Result<> {
+         if (!v.is_bool()) return bad("internet", "expected true or false");
+         w.internet = v.get_bool();
+         return {};
+       }},
       {"image", [](W w, V v) { return store(w.image, text("image", v, kMaxImageBytes)); }},
       {"manifest", [](W w, V v) { return store(w.manifest_digest, digest(v)); }},
       {"memory_mib", [](W w, V v) { return store(w.memory_mib, number("memory_mib", v, kMemoryMib)); }},
@@ -245,7 +251,8 @@ Result<json::value> parse_document(std::string_view document) {
 }  // namespace
 
 std::string Workload::to_json() const {
-  // Keys in alphabetical order, every key always written: one value, one text, one digest.
+  // Keys in alphabetical order, every key always written: one value, one text, one digest. "internet", which came
+  // later, only where it is true: documents of before keep their digest.
   json::object out;
   out["args"] = to_array(args);
   out["cpu_millis"] = cpu_millis;
@@ -255,6 +262,7 @@ std::string Workload::to_json() const {
   for (const auto& [name, value] : env) variables_out[name] = value;
   out["env"] = std::move(variables_out);
   out["image"] = image;
+  if (internet) out["internet"] = true;
   out["manifest"] = "sha256:" + to_hex(manifest_digest);
   out["memory_mib"] = memory_mib;
   out["pids"] = pids;

@@ -29,6 +29,7 @@ struct Workload {
   std::uint32_t disk_mib = 1024;
   std::uint32_t pids = 256;
   bool read_only_root = false;
+  bool internet = false;  ///< May reach the Internet, by the worker's exit.
 
   [[nodiscard]] std::string to_json() const;  ///< Deterministic: the same value, the same bytes.
   [[nodiscard]] static Result<Workload> from_json(

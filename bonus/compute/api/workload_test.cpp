@@ -43,6 +43,16 @@ TEST(Workload, RoundTrip) {
   EXPECT_EQ(back->ports, example().ports);
 }
 
+TEST(Workload, InternetIsWrittenOnlyWhereItIsAskedFor) {
+  Workload w = example();
+  EXPECT_EQ(w.to_json().find("internet"), std::string::npos);
+  w.internet = true;
+  EXPECT_NE(w.to_json().find(R"("image":"hello:latest","internet":true,"manifest")"), std::string::npos);
+  const auto back = Workload::from_json(w.to_json());
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_TRUE(back->internet);
+}
+
 TEST(Workload, DefaultsWhenLeftOut) {
   auto w = Workload::from_json(R"({"version":1,"image":"a","manifest":"sha256:)" + std::string(64, '0') + R"("})");
   ASSERT_TRUE(w) << w.error().message;
@@ -93,6 +103,7 @@ TEST(Workload, RefusesAndNamesTheKey) {
       {"variable name", with("\"A\"", "\"A=\""), "env"},
       {"relative directory", with("\"/srv\"", "\"srv\""), "working_directory"},
       {"directory with ..", with("\"/srv\"", "\"/srv/../etc\""), "working_directory"},
+      {"internet as text", with("\"version\":1", "\"internet\":\"yes\",\"version\":1"), "internet"},
       {"flag as text", with("\"read_only_root\":true", "\"read_only_root\":\"yes\""), "read_only_root"},
       {"too deep", with("\"args\":[", "\"args\":[[[[[[1]]]]],"), "not JSON"},
       {"too long", std::string(70'000, ' '), "longer"},

@@ -236,10 +236,10 @@ Result<> Launcher::prepare(const Record& record, const std::vector<std::string>&
   return {};
 }
 
-Result<Fd> Launcher::make_network(const std::string& id, const std::vector<std::uint16_t>& ports) const {
+Result<Fd> Launcher::make_network(const std::string& id, const Workload& workload) const {
   if (options_.network == nullptr) return Fd();
   TRY_ASSIGN(Fd network, new_network());
-  TRY(options_.network->attach(id, network.get(), ports));
+  TRY(options_.network->attach(id, network.get(), workload.ports, workload.internet));
   // The runtime joins what the link names; afterwards the container's processes keep the namespace.
   const std::string link = folder_of(id) + "/" + kNetworkLink;
   (void)::unlink(link.c_str());
@@ -248,8 +248,8 @@ Result<Fd> Launcher::make_network(const std::string& id, const std::vector<std::
   return network;
 }
 
-Result<Running> Launcher::launch(const std::string& id, const std::vector<std::uint16_t>& ports) const {
-  auto network = make_network(id, ports);
+Result<Running> Launcher::launch(const std::string& id, const Workload& workload) const {
+  auto network = make_network(id, workload);
   if (!network) return fail(std::move(network).error().wrap("the container's network"));
   runtime::ProcessOptions options;
   options.argv = {options_.shim_path, "run", folder_of(id)};
@@ -286,13 +286,14 @@ std::optional<Running> Launcher::open_running(const std::string& id) const {
   return out;
 }
 
-std::optional<Running> Launcher::adopt(const std::string& id, const std::vector<std::uint16_t>& ports) const {
+std::optional<Running> Launcher::adopt(const std::string& id, const Workload& workload) const {
   const Fd lock(::open((folder_of(id) + "/" + shim::kLockFile).c_str(), O_RDWR | O_CLOEXEC));
   if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return std::nullopt;  // nobody holds it: no shim
   auto running = open_running(id);
   if (running && running->network && options_.network != nullptr) {
     // Our end of its link went away with the process that had made it.
-    if (auto attached = options_.network->attach(id, running->network.get(), ports); !attached)
+    if (auto attached = options_.network->attach(id, running->network.get(), workload.ports, workload.internet);
+        !attached)
       log::warn("vm", "network_not_joined", {{"container", id}, {"error", attached.error().message}});
   }
   return running;

@@ -41,10 +41,10 @@ class Launcher {
   /// Writes the container's folder: config.json, hosts, its disk (an existing one is kept, unless the machine was
   /// restarted). `layers`: unpacked folders, bottom first.
   [[nodiscard]] Result<> prepare(const Record& record, const std::vector<std::string>& layers) const;
-  /// Starts the prepared container. Its writable disk keeps what an earlier run wrote. `ports`: open to the network.
-  [[nodiscard]] Result<Running> launch(const std::string& id, const std::vector<std::uint16_t>& ports) const;
+  /// Starts the prepared container. Its writable disk keeps what an earlier run wrote. `workload`: for its network.
+  [[nodiscard]] Result<Running> launch(const std::string& id, const Workload& workload) const;
   /// The running container of an earlier bonusd, or none if its shim is gone.
-  [[nodiscard]] std::optional<Running> adopt(const std::string& id, const std::vector<std::uint16_t>& ports) const;
+  [[nodiscard]] std::optional<Running> adopt(const std::string& id, const Workload& workload) const;
   [[nodiscard]] ExitInfo exit_info(const std::string& id) const;
   /// SIGTERM or SIGKILL through the runtime.
   [[nodiscard]] Result<> signal(const std::string& id, const char* name) const;
@@ -72,7 +72,7 @@ class Launcher {
  private:
   Launcher(VmOptions options, Cgroups cgroups, std::string prefix);
   [[nodiscard]] Result<> probe();
-  [[nodiscard]] Result<Fd> make_network(const std::string& id, const std::vector<std::uint16_t>& ports) const;
+  [[nodiscard]] Result<Fd> make_network(const std::string& id, const Workload& workload) const;
   [[nodiscard]] Result<> make_disk(const std::string& image, std::uint32_t disk_mib) const;
   [[nodiscard]] std::string shim_config(const Record& record, const std::vector<std::string>& layers) const;
   [[nodiscard]] std::string cgroup_of(const std::string& id) const { return "/" + prefix_ + "/" + id; }

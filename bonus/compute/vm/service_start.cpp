@@ -130,7 +130,7 @@ runtime::Task<Result<>> ContainerService::Impl::launch(Self self, std::string id
       // Before the process exists: after a crash from here on, it is found by its folder.
       TRY(self->persist(id));
     }
-    TRY_ASSIGN(Running running, self->launcher->launch(id, record.workload.ports));
+    TRY_ASSIGN(Running running, self->launcher->launch(id, record.workload));
     {
       const std::scoped_lock guard(self->mutex);
       Entry& entry = self->entries.at(id);

@@ -292,7 +292,7 @@ void ContainerService::Impl::take_over(const std::string& id) {
     notify(status);
     return;
   }
-  entry.running = launcher->adopt(id, entry.record.workload.ports);
+  entry.running = launcher->adopt(id, entry.record.workload);
   entry.run_began = clock.now();
   entry.prepare_again = !entry.running;
   if (entry.running) status.state = ContainerState::kRunning;
