@@ -1,9 +1,11 @@
 """A devnet on a little Internet: homes behind NAT follow the chain, nodes move and are cut off, and nothing is left after `down`."""
+import json
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from support.devnet import CommandFailed, Devnet, DevnetCase, main, wait_for  # noqa: E402
+from support import images  # noqa: E402
+from support.devnet import CommandFailed, Devnet, DevnetCase, http, main, wait_for  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent / "topologies"
 
@@ -61,7 +63,21 @@ class OnTheInternet(DevnetCase):
             self.net.bonus("devnet", "up", "--detach", "--topology", HERE / "nat_matrix.toml", "--dir", self.net.dir / "net")
         self.assertIn("another topology", str(caught.exception))
 
-    def test_7_nothing_is_left(self):
+    def test_7_a_home_behind_a_router_rents_out(self):
+        images.web_image(self.net.dir / "web")
+        self.net.bonus("image", "push", self.net.dir / "web", "web:1")
+        account = next(node["account"] for node in self.net.nodes() if node["name"] == "node-5")
+        wait_for("the home on the chain", lambda: account in self.net.bonus("node", "list", "--json").stdout)
+        # Two replicas on different workers of a region that has one server and one home.
+        self.net.bonus("run", "--name", "home", "--region", "asia", "--replicas", "2", "--distinct", "--memory", "64Mi", "--cpu", "100m",
+                       "--disk", "64Mi", "web:1")
+        text = json.dumps(self.net.json("inspect", "home"))
+        at_home = next(node["id"] for node in self.net.nodes() if node["name"] == "node-5")
+        self.assertIn(at_home, text, "one replica must be behind the router")
+        for lease in (1, 2):
+            wait_for(f"the page of lease {lease}", lambda lease=lease: http(f"{self.net.gateway()}/l/{lease}/")[0] == 200)
+
+    def test_8_nothing_is_left(self):
         under = self.net.status()["topology"]
         beginning = f"{under['prefix']}-{under['tag']}-"
         self.assertTrue([p for p in pathlib.Path("/run/netns").iterdir() if p.name.startswith(beginning)])
