@@ -29,7 +29,7 @@ std::string folder_of(const std::string& prefix, const std::string& tag) {
 }
 
 /// One process at a time changes a network.
-Result<Descriptor> lock(const std::string& prefix, const std::string& tag) {
+Result<Descriptor> take_lock(const std::string& prefix, const std::string& tag) {
   std::error_code error;
   fs::create_directories(kStateRoot, error);
   Descriptor fd(::open((folder_of(prefix, tag) + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -229,7 +229,7 @@ Result<Network> Network::up(const UpOptions& options) {
   plan.toml = options.toml;
   plan.file_name = options.file_name;
   plan.capture = options.capture;
-  TRY_ASSIGN(const auto held, lock(plan.prefix, plan.tag));
+  TRY_ASSIGN(const auto held, take_lock(plan.prefix, plan.tag));
   const std::string folder = folder_of(plan.prefix, plan.tag);
   if (fs::exists(folder) || !namespaces_with(fmt::format("{}-{}-", plan.prefix, plan.tag)).empty())
     return fail(ErrorCode::kExists, fmt::format("a topology with the tag {0} is there; remove it: bonus-wire down "
@@ -291,7 +291,7 @@ Result<std::size_t> Network::node_index(std::string_view name) const {
 }
 
 Result<Descriptor> Network::begin() {
-  TRY_ASSIGN(auto held, lock(plan_.prefix, plan_.tag));
+  TRY_ASSIGN(auto held, take_lock(plan_.prefix, plan_.tag));
   // Another process may have changed it since we read it.
   TRY_ASSIGN(auto current, load(plan_.prefix, plan_.tag));
   plan_ = std::move(current.plan_);
