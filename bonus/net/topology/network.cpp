@@ -261,7 +261,7 @@ Result<Network> Network::load(const std::string& prefix, const std::string& tag)
 
 Result<std::size_t> Network::down(const std::string& prefix, const std::string& tag) {
   TRY(Plan::make({}, prefix, tag));
-  TRY_ASSIGN(const auto held, lock(prefix, tag));
+  TRY_ASSIGN(const auto held, take_lock(prefix, tag));
   auto out = remove_all(prefix, tag);
   ::unlink((folder_of(prefix, tag) + ".lock").c_str());
   return out;
