@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr Duration kStartTimeout = std::chrono::seconds(60);
+constexpr Duration kStartPerNode = std::chrono::seconds(2);  // on top: they share the cores of one machine
 constexpr Duration kOfferTimeout = std::chrono::seconds(30);
 constexpr Duration kStopGrace = std::chrono::seconds(20);
 constexpr Duration kAsk = std::chrono::seconds(2);
@@ -102,7 +103,8 @@ Result<> wait_answering(Devnet& net, DevnetNode& node, Instant end) {
 }
 
 Result<> wait_ready(Console& console, Devnet& net) {
-  const Instant end = runtime::system_clock().now() + kStartTimeout;
+  const Duration patience = kStartTimeout + kStartPerNode * static_cast<std::int64_t>(net.nodes.size());
+  const Instant end = runtime::system_clock().now() + patience;
   std::size_t ready = 0;
   for (auto& node : net.nodes) {
     if (ask_status(node).is_null()) console.progress(fmt::format("{} of {} nodes answer ...", ready, net.nodes.size()));
@@ -117,7 +119,7 @@ Result<> wait_ready(Console& console, Devnet& net) {
       if (runtime::system_clock().now() >= end)
         return fail(ErrorCode::kTimeout,
                     fmt::format("{} has no block after {} s; logs: {}/*/log", node.name,
-                                std::chrono::duration_cast<std::chrono::seconds>(kStartTimeout).count(), net.dir));
+                                std::chrono::duration_cast<std::chrono::seconds>(patience).count(), net.dir));
       sleep_blocking(kPoll);
     }
   }
