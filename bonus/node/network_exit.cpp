@@ -103,7 +103,9 @@ void Network::apply_behind() {
   std::map<NodeId, std::vector<net::Prefix>> behind;
   for (const auto& one : accepted_) behind[one.node].push_back(one.prefix);
   for (const auto& [key, guest] : guests_.guests())
-    if (key.first != identity_.id) behind[key.first].push_back({guest.ipv4, 128});
+    if (key.first != identity_.id)
+      // Its overlay address too: its node's new record may come later than its first packet.
+      for (const auto& address : {guest.ipv4, guest.address}) behind[key.first].push_back({address, 128});
   const bool used = std::ranges::any_of(containers_, [](const auto& one) { return one.second.policy.internet; });
   if (used && config_.net.use_exit && !config_.net.exit)
     for (const auto& prefix : {default4(), internet6()}) behind[*config_.net.use_exit].push_back(prefix);

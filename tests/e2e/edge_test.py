@@ -335,6 +335,47 @@ class Edge(DevnetCase):
                     out.append(process.name)
         return out
 
+    def rent(self, name, *options):
+        self.net.bonus("run", "--name", name, "--memory", "64Mi", "--cpu", "100m", "--disk", "128Mi", "--no-wait", *options, "tools:1")
+
+    def inside(self, name, *argv, check=False):
+        return self.net.bonus("exec", name, "--", *argv, check=check)
+
+    def test_12_a_container_without_permission_or_exit_stays_inside(self):
+        images.program_image(self.net.dir / "tools", ["curl"])
+        self.net.bonus("image", "push", self.net.dir / "tools", "tools:1")
+        self.rent("lost", "--internet")
+        reason = wait_for("the lease to end", lambda: (text := json.dumps(self.net.json("inspect", "lost"))) and "no way to the Internet" in text and text)
+        self.assertIn("net.use_exit", reason)
+        self.net.bonus("stop", "lost", check=False)
+        for name in ("node-2", "node-3"):
+            self.configure(name, f'use_exit = "{self.names["node-1"]["id"]}"')
+        self.rent("inner")
+        wait_for("the container", lambda: "home" in self.inside("inner", "/bin/echo", "home").stdout)
+        for address in (self.wired["internet"]["public"], f"[{SERVER6}]"):
+            refused = self.inside("inner", "/usr/bin/curl", "-sS", "-g", "-m", "3", f"http://{address}/")
+            self.assertNotEqual(refused.returncode, 0, refused.stdout)
+
+    def test_13_a_container_reaches_the_internet_through_another_node(self):
+        self.rent("outer", "--internet")
+        wait_for("the container", lambda: "home" in self.inside("outer", "/bin/echo", "home").stdout)
+        gateway, server = self.wired["node-1"], self.wired["internet"]["public"]
+        page = wait_for("the page", lambda: self.inside("outer", "/usr/bin/curl", "-sS", "-m", "4", f"http://{server}/").stdout)
+        self.assertEqual(page, f"you are ::ffff:{gateway['public']}")
+        self.assertEqual(self.inside("outer", "/usr/bin/curl", "-sS", "-g", "-m", "4", f"http://[{SERVER6}]/").stdout, f"you are {GATEWAY6}")
+        self.assertIn("hello", self.inside("outer", "/usr/bin/curl", "-sS", "-g", "-m", "4", f"http://[{self.web_address}]/").stdout)
+        for address in ("192.168.99.1", "10.187.0.1", f"[{GATEWAY6}]"):
+            refused = self.inside("outer", "/usr/bin/curl", "-sS", "-g", "-m", "3", f"http://{address}/")
+            self.assertNotEqual(refused.returncode, 0, f"{address}: {refused.stdout}")
+
+    def test_14_both_come_back_after_a_restart(self):
+        server = self.wired["internet"]["public"]
+        for name in ("node-1", next(n for n in ("node-2", "node-3") if "100.97.0." in self.routes(n))):
+            self.net.kill(name)
+            self.net.start(name)
+            wait_for(f"the Internet after {name} was killed", lambda: "you are" in self.inside(
+                "outer", "/usr/bin/curl", "-sS", "-m", "4", f"http://{server}/").stdout, timeout=60)
+
 
 if __name__ == "__main__":
     main()

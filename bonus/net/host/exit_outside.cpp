@@ -143,7 +143,16 @@ Result<ExitLink> build(const ExitOptions& options, const std::string& table, int
   TRY(netlink.add_veth({.name = device, .peer = link.device, .peer_namespace = inside_namespace, .mtu = options.mtu}));
   TRY(netlink.add_address(device, Prefix{link.outside4, kLinkBits}));
   TRY(netlink.set_up(device));
-  if (ipv6) TRY(netlink.add_address(device, Prefix{link.outside6, kLinkBits}));
+  if (ipv6) {
+    TRY(netlink.add_address(device, Prefix{link.outside6, kLinkBits}));
+    // What is forwarded asks for neighbours from a link-local address, which the machine may not have made (RFC
+    // 4861, 7.2.2).
+    Ipv6 link_local;
+    link_local.bytes[0] = 0xfe;
+    link_local.bytes[1] = 0x80;
+    link_local.bytes[15] = 1;
+    TRY(netlink.add_address(device, Prefix{link_local, 64}));
+  }
   TRY(forward_between(device, uplinks, ipv6));
   return link;
 }
