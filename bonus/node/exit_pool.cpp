@@ -1,3 +1,4 @@
+// IPv4 addresses of the exit's pool, lent to containers.
 #include "bonus/node/exit_pool.hpp"
 
 #include <fmt/format.h>

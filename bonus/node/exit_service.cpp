@@ -1,3 +1,4 @@
+// What containers' nodes ask of an exit.
 #include "bonus/node/exit_service.hpp"
 
 #include <boost/asio/co_spawn.hpp>

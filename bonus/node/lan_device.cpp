@@ -1,3 +1,4 @@
+// A LAN device into the node's namespace with its addresses, and home again.
 #include "bonus/node/lan_device.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Token bucket and memory of endpoints: how many new ones a second, how many at a time.
 #include "bonus/net/kad/flows.hpp"
 
 #include <algorithm>

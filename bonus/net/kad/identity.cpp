@@ -1,3 +1,4 @@
+// Keys and endpoints of contacts, kept once for all tables that name them.
 #include "bonus/net/kad/identity.hpp"
 
 namespace bonus::net::kad {

@@ -1,3 +1,4 @@
+// The public calls, publications and status.
 #include "bonus/net/kad/kad.hpp"
 
 #include "bonus/crypto/hash.hpp"

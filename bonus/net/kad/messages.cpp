@@ -1,3 +1,4 @@
+// Encoding and decoding of every message; bounds are checked before anything is kept.
 #include "bonus/net/kad/messages.hpp"
 
 #include "bonus/net/kad/bytes_io.hpp"

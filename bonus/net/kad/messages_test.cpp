@@ -1,3 +1,4 @@
+// Messages come back, and nothing malformed is accepted.
 #include "bonus/net/kad/messages.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// The shortlist of one lookup: whom to ask next.
 #include "bonus/net/kad/search.hpp"
 
 #include <bit>

@@ -1,3 +1,4 @@
+// Records held for others, ordered by key; tokens by keyed hash.
 #include "bonus/net/kad/store.hpp"
 
 #include "bonus/crypto/hash.hpp"

@@ -1,3 +1,4 @@
+// Buckets of near and oldest slots, their caps, and the siblings.
 #include "bonus/net/kad/table.hpp"
 
 #include <bit>

@@ -1,3 +1,4 @@
+// Properties of the table over random contacts.
 #include "bonus/net/kad/table.hpp"
 
 #include <gtest/gtest.h>

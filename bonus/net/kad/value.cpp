@@ -1,3 +1,4 @@
+// Signed values: bytes and signatures.
 #include "bonus/net/kad/value.hpp"
 
 #include "bonus/crypto/hash.hpp"

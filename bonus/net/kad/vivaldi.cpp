@@ -1,3 +1,4 @@
+// The update rule of Vivaldi with heights (Dabek et al. 2004, section 2.6 and 5.4).
 #include "bonus/net/kad/vivaldi.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Coordinates converge, and a liar cannot pull them far.
 #include "bonus/net/kad/vivaldi.hpp"
 
 #include <gtest/gtest.h>

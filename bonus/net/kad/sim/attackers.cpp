@@ -1,3 +1,4 @@
+// Sybils that answer with each other.
 #include "bonus/net/kad/sim/attackers.hpp"
 
 #include <cmath>

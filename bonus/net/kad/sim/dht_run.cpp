@@ -1,3 +1,4 @@
+// One run of `bonus-sim dht`: build, refresh, look up, count.
 #include "bonus/net/kad/sim/dht_run.hpp"
 
 #include <bit>

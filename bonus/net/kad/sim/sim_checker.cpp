@@ -1,3 +1,4 @@
+// Marks in the place of signatures; the rest is as in production.
 #include "bonus/net/kad/sim/sim_checker.hpp"
 
 #include "bonus/net/kad/bytes_io.hpp"

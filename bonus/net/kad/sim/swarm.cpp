@@ -1,3 +1,4 @@
+// Many cores on one queue of events.
 #include "bonus/net/kad/sim/swarm.hpp"
 
 #include "bonus/net/kad/messages.hpp"

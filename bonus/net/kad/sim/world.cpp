@@ -1,3 +1,4 @@
+// Sixteen metropolitan regions and the round trips between them.
 #include "bonus/net/kad/sim/world.hpp"
 
 #include <array>
