@@ -6,7 +6,8 @@
 
 namespace bonus::chain::contracts {
 
-/// Nodes, Market, Names and Foundation. Stateless and immutable: one instance serves all threads for the life of the process.
+/// Nodes, Market, Names and Foundation. Stateless and immutable: one instance serves all threads for the life of the
+/// process.
 [[nodiscard]] const ContractRegistry& system_contracts();
 
 }  // namespace bonus::chain::contracts

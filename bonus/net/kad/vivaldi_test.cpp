@@ -1,4 +1,4 @@
-// Coordinates converge, and a liar cannot pull them far.
+// Coordinates converge on distances; nonsense moves nothing.
 #include "bonus/net/kad/vivaldi.hpp"
 
 #include <gtest/gtest.h>
