@@ -16,7 +16,7 @@ namespace host = net::host;
 
 namespace {
 
-constexpr Duration kRefresh = std::chrono::seconds(10);
+constexpr Duration kRefresh = std::chrono::seconds(10), kSoon = std::chrono::seconds(2);
 /// IPv4 of clients that go to the Internet through this exit: shared address space (RFC 6598), seen by nobody outside.
 constexpr std::string_view kClientPool = "100.96.0.0/16";
 
@@ -59,8 +59,8 @@ runtime::Task<> Edges::run() {
     apply();
     network_.expire_guests();
     auto accepting = accept_subnets();
-    co_await std::move(accepting);
-    auto pause = runtime::sleep_for(kRefresh);
+    const bool complete = co_await std::move(accepting);
+    auto pause = runtime::sleep_for(complete ? kRefresh : kSoon);
     if (!co_await std::move(pause)) co_return;
   }
 }
@@ -81,7 +81,8 @@ void Edges::apply() {
     log::error("net", "clients_not_admitted", {{"error", done.error().message}});
 }
 
-runtime::Task<> Edges::accept_subnets() {
+/// Whether every rule has its network.
+runtime::Task<bool> Edges::accept_subnets() {
   std::vector<edge::Announcement> announced;
   std::vector<NodeId> asked;
   for (const auto& [node, prefix] : config_.net.accept) {
@@ -94,6 +95,7 @@ runtime::Task<> Edges::accept_subnets() {
   }
   const auto routes = edge::accepted_routes(config_.net.accept, announced, identity_.id, config_.net.subnets);
   network_.set_accepted_routes(routes);
+  co_return routes.size() >= config_.net.accept.size();
 }
 
 json::object Edges::describe(const edge::Invite& invite, const std::string& gateway) const {

@@ -35,7 +35,7 @@ class Edges {
   Edges(Network& network, const Config& config, const Identity& identity, const runtime::Clock& clock)
       : network_(network), config_(config), identity_(identity), clock_(clock) {}
   void apply();
-  [[nodiscard]] runtime::Task<> accept_subnets();
+  [[nodiscard]] runtime::Task<bool> accept_subnets();
   [[nodiscard]] std::optional<net::Prefix> pool() const;
   [[nodiscard]] boost::json::object describe(const net::edge::Invite& invite, const std::string& gateway) const;
 
