@@ -143,7 +143,7 @@ void Overlay::Impl::carry_out(nat::Actions& actions) {
   for (const auto& peer : actions.lost)
     if (const auto found = tunnels.find(peer); found != tunnels.end()) {
       found->second.path.reset();
-      if (const auto* known = book.by_tunnel(peer)) finder.again(known->record.root, now());
+      look_again(peer);
     }
   if (actions.endpoints_changed) record_stale = true;
   for (const auto& want : actions.want_links)

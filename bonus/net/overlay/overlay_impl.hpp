@@ -55,6 +55,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
     tunnel::PeerRef ref = tunnel::kNoPeer;
     std::uint64_t bytes = 0, received = 0;  // both ways, and only in, at the last look
     Instant active;
+    std::optional<Instant> looked_again;
     std::optional<nat::Actions::PathChanged> path;
   };
   void learn(BytesView record);
@@ -64,6 +65,8 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   void connect(const KnownNode& known);
   void update_tunnel(const KnownNode& known);
   void disconnect(const crypto::X25519Public& key);
+  /// No path to this peer: its record may name other endpoints and relays by now.
+  void look_again(const crypto::X25519Public& key);
   [[nodiscard]] std::vector<Prefix> allowed_of(const NodeRecord& record) const;
   void on_path(const nat::Actions::PathChanged& changed);
   void handle_event(const tunnel::Event& event);

@@ -6,6 +6,7 @@ namespace bonus::net::overlay {
 
 namespace {
 constexpr std::size_t kMaxLookups = 256, kMaxWaiters = 64;
+constexpr Duration kLookAgain = std::chrono::seconds(5);
 constexpr std::uint32_t kEdgeMtu = 1280;
 }  // namespace
 
@@ -128,6 +129,26 @@ void Overlay::Impl::connect(const KnownNode& known) {
   arm();
 }
 
+void Overlay::Impl::look_again(const crypto::X25519Public& key) {
+  const auto found = tunnels.find(key);
+  if (found == tunnels.end() || found->second.path) return;
+  auto& last = found->second.looked_again;
+  if (last && now() - *last < kLookAgain) return;
+  last = now();
+  const auto* known = book.find(found->second.node);
+  if (known == nullptr) return;
+  finder.again(known->record.root, now());
+  const Ipv6 wanted = known->record.address();
+  Waiter nobody = [](const Result<NodeRecord>&) {};
+  if (looking.contains(wanted) || lookups.size() >= kMaxLookups || ask_relay(wanted, nobody)) return;
+  kad::Actions actions;
+  if (const auto id = dht->find_address(wanted, now(), actions)) {
+    lookups[*id].address = wanted;
+    looking[wanted] = *id;
+  }
+  carry_out(actions);
+}
+
 void Overlay::Impl::disconnect(const crypto::X25519Public& key) {
   const auto found = tunnels.find(key);
   if (found == tunnels.end()) return;
@@ -224,6 +245,10 @@ void Overlay::Impl::look_at_traffic() {
     }
   }
   carry_out(actions);
+  std::vector<crypto::X25519Public> pathless;
+  for (const auto& [key, tunnel] : tunnels)
+    if (!tunnel.path) pathless.push_back(key);
+  for (const auto& key : pathless) look_again(key);
   for (const auto& key : idle) {
     const auto found = tunnels.find(key);
     const auto* known = found == tunnels.end() ? nullptr : book.find(found->second.node);
