@@ -94,6 +94,10 @@ class Network(DevnetCase):
     def test_04_ping_from_a_container(self):
         answer = self.inside("client", "/usr/bin/ping", "-c", "3", "-i", "0.3", self.web["name"], check=False)
         self.assertIn("3 received", answer.stdout, answer.stdout + answer.stderr)
+        target = self.in_node("node-1", "dig", "+short", "AAAA", self.web["name"]).stdout.strip()
+        hops = self.in_node("node-1", "traceroute", "-6", "-n", "-I", "-q", "1", "-w", "5", "-m", "6", target).stdout.splitlines()[1:]
+        self.assertIn(target, hops[-1], hops)
+        self.assertEqual(len(hops), 2, "the worker's node, then the container")
 
     def test_05_what_is_not_opened_is_closed(self):
         serve = "(while true; do echo answered | nc -l -p {0}; done) >/dev/null 2>&1 &"
