@@ -39,7 +39,7 @@ Server(("::", 80), Page).serve_forever()
 
 
 def web_server(namespace):
-    return subprocess.Popen(["ip", "netns", "exec", namespace, sys.executable, "-c", WEB])
+    return subprocess.Popen(["nsenter", f"--net=/run/netns/{namespace}", sys.executable, "-c", WEB])
 
 
 class Client:
@@ -53,7 +53,7 @@ class Client:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(["ip", "netns", "exec", self.namespace, "wireguard-go", "-f", self.device],
+        self.process = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.namespace}", "wireguard-go", "-f", self.device],
                                         env={**os.environ, "WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"})
         wait_for("wireguard-go", lambda: pathlib.Path(f"/var/run/wireguard/{self.device}.sock").exists())
         quick = ("Address", "DNS", "MTU")  # keys that wg-quick keeps for itself
@@ -75,7 +75,7 @@ class Client:
                 self.run("ip", f"-{net.version}", "route", "add", net if net.prefixlen else "default", "dev", self.device)
 
     def run(self, *argv, check=True):
-        return run(["ip", "netns", "exec", self.namespace, *argv], check=check)
+        return run(["nsenter", f"--net=/run/netns/{self.namespace}", *argv], check=check)
 
     def curl(self, url, *options, check=True):
         return self.run("curl", "-sS", "-g", "-m", "8", *options, url, check=check).stdout
@@ -111,7 +111,7 @@ class Office:
         return run(["ip", "-n", self.space, *argv])
 
     def run(self, *argv, check=True):
-        return run(["ip", "netns", "exec", self.space, *argv], check=check)
+        return run(["nsenter", f"--net=/run/netns/{self.space}", *argv], check=check)
 
     def curl(self, host, check=True):
         return self.run("curl", "-sS", "-g", "-m", "3", f"http://{host}/", check=check).stdout
@@ -157,7 +157,7 @@ class Edge(DevnetCase):
         gateway, server = cls.wired["node-1"]["namespace"], cls.wired["internet"]["namespace"]
         run(["ip", "-n", gateway, "link", "add", "six", "type", "veth", "peer", "name", "six", "netns", server])
         for space, address in ((gateway, GATEWAY6), (server, SERVER6)):
-            run(["ip", "netns", "exec", space, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.six.disable_ipv6=0"])
+            run(["nsenter", f"--net=/run/netns/{space}", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.six.disable_ipv6=0"])
             run(["ip", "-n", space, "address", "add", f"{address}/128", "dev", "six", "nodad"])
             run(["ip", "-n", space, "link", "set", "six", "up"])
         run(["ip", "-n", server, "-6", "route", "add", f"{GATEWAY6}/128", "dev", "six"])
@@ -242,7 +242,7 @@ class Edge(DevnetCase):
         laptop, space = self.clients["laptop"], self.wired["node-1"]["namespace"]
         run(["ip", "-n", space, "address", "add", "192.168.99.1/32", "dev", "lo"])
         self.processes.append(web_server(space))
-        wait_for("the private page", lambda: run(["ip", "netns", "exec", space, "curl", "-sS", "-m", "2", "http://192.168.99.1/"]).stdout)
+        wait_for("the private page", lambda: run(["nsenter", f"--net=/run/netns/{space}", "curl", "-sS", "-m", "2", "http://192.168.99.1/"]).stdout)
         for address in ("192.168.99.1", "10.187.0.1", f"[{GATEWAY6}]"):
             refused = laptop.run("curl", "-sS", "-g", "-m", "3", f"http://{address}/", check=False)
             self.assertNotEqual(refused.returncode, 0, f"{address}: {refused.stdout}")

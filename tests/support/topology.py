@@ -116,11 +116,11 @@ class Topology:
 
     def exec(self, name, *argv, check=True, timeout=60, **options):
         """Runs a program in the node's namespace to its end."""
-        return run(["ip", "netns", "exec", self.namespace(name), *argv], check=check, timeout=timeout, **options)
+        return run(["nsenter", f"--net=/run/netns/{self.namespace(name)}", *argv], check=check, timeout=timeout, **options)
 
     def popen(self, name, *argv, **options):
         """Starts a program there; the caller ends it."""
-        return subprocess.Popen(["ip", "netns", "exec", self.namespace(name), *map(str, argv)], **options)
+        return subprocess.Popen(["nsenter", f"--net=/run/netns/{self.namespace(name)}", *map(str, argv)], **options)
 
     def udp(self, name, port=0, timeout=1.0):
         """A bound UDP socket of the node."""

@@ -80,10 +80,10 @@ class End:
         return sh("ip", "-n", self.ns, *argv)
 
     def run(self, *argv, check=True, timeout=60):
-        return sh("ip", "netns", "exec", self.ns, *argv, check=check, timeout=timeout)
+        return sh("nsenter", f"--net=/run/netns/{self.ns}", *argv, check=check, timeout=timeout)
 
     def popen(self, *argv, **options):
-        process = subprocess.Popen(["ip", "netns", "exec", self.ns, *map(str, argv)], **options)
+        process = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.ns}", *map(str, argv)], **options)
         self.lab.processes.append(process)
         return process
 

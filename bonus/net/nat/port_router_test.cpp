@@ -56,7 +56,7 @@ class HomeRouter : public ::testing::Test {
         "ip -n {1} addr add 192.168.77.2/24 dev inner\n"
         "for i in lo inner; do ip -n {1} link set $i up; done\n"
         "ip -n {1} route add default via 192.168.77.1\n"
-        "ip netns exec {0} nft -f - <<'END'\n"
+        "nsenter --net=/run/netns/{0} nft -f - <<'END'\n"
         "table inet filter {{\n"
         "  chain miniupnpd {{ }}\n"
         "  chain prerouting_miniupnpd {{ }}\n"
@@ -79,12 +79,12 @@ class HomeRouter : public ::testing::Test {
       const int log = ::open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
       ::dup2(log, 1);
       ::dup2(log, 2);
-      ::execlp("ip", "ip", "netns", "exec", router_.c_str(), "miniupnpd", "-d", "-f", (folder_ + "/conf").c_str(), "-P",
-               (folder_ + "/pid").c_str(), nullptr);
+      ::execlp("nsenter", "nsenter", ("--net=/run/netns/" + router_).c_str(), "miniupnpd", "-d", "-f",
+               (folder_ + "/conf").c_str(), "-P", (folder_ + "/pid").c_str(), nullptr);
       ::_exit(127);
     }
     for (int i = 0; i < 100; ++i) {
-      if (run({"ip", "netns", "exec", router_, "grep", ":14E7 ", "/proc/net/udp"}).code == 0) return;  // 5351
+      if (run({"nsenter", "--net=/run/netns/" + router_, "grep", ":14E7 ", "/proc/net/udp"}).code == 0) return;  // 5351
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     GTEST_SKIP() << "miniupnpd does not start here: " << log();
@@ -119,8 +119,8 @@ class HomeRouter : public ::testing::Test {
   }
   /// What the router would forward.
   [[nodiscard]] bool forwards(std::uint16_t port) const {
-    const auto rules =
-        run({"ip", "netns", "exec", router_, "nft", "list", "chain", "inet", "filter", "prerouting_miniupnpd"});
+    const auto rules = run(
+        {"nsenter", "--net=/run/netns/" + router_, "nft", "list", "chain", "inet", "filter", "prerouting_miniupnpd"});
     return rules.out.find(fmt::format("dport {} dnat ip to 192.168.77.2:51820", port)) != std::string::npos;
   }
   static MappingRequest request() {
