@@ -98,17 +98,17 @@ class Office:
         self.router4, self.router6 = f"192.168.{number}.1", f"2a0e:b1{number:02d}:7::1"
         run(["ip", "netns", "add", self.space])
         self.ip("link", "set", "lo", "up")
-        run(["ip", "-n", machine, "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", self.space])
+        run(["nsenter", f"--net=/run/netns/{machine}", "ip", "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", self.space])
         for space, device, four, six in ((machine, "lan0", self.router4, self.router6), (self.space, "eth0", self.host4, self.host6)):
-            run(["ip", "-n", space, "address", "add", f"{four}/24", "dev", device])
-            run(["ip", "-n", space, "address", "add", f"{six}/64", "dev", device, "nodad"])
-            run(["ip", "-n", space, "link", "set", device, "up"])
+            run(["nsenter", f"--net=/run/netns/{space}", "ip", "address", "add", f"{four}/24", "dev", device])
+            run(["nsenter", f"--net=/run/netns/{space}", "ip", "address", "add", f"{six}/64", "dev", device, "nodad"])
+            run(["nsenter", f"--net=/run/netns/{space}", "ip", "link", "set", device, "up"])
         self.ip("route", "add", "default", "via", self.router4)
         self.ip("-6", "route", "add", "default", "via", self.router6)
         self.server = web_server(self.space)
 
     def ip(self, *argv):
-        return run(["ip", "-n", self.space, *argv])
+        return run(["nsenter", f"--net=/run/netns/{self.space}", "ip", *argv])
 
     def run(self, *argv, check=True):
         return run(["nsenter", f"--net=/run/netns/{self.space}", *argv], check=check)
@@ -155,13 +155,13 @@ class Edge(DevnetCase):
     def cable6(cls):
         """IPv6 between the gateway's machine and the server."""
         gateway, server = cls.wired["node-1"]["namespace"], cls.wired["internet"]["namespace"]
-        run(["ip", "-n", gateway, "link", "add", "six", "type", "veth", "peer", "name", "six", "netns", server])
+        run(["nsenter", f"--net=/run/netns/{gateway}", "ip", "link", "add", "six", "type", "veth", "peer", "name", "six", "netns", server])
         for space, address in ((gateway, GATEWAY6), (server, SERVER6)):
             run(["nsenter", f"--net=/run/netns/{space}", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.six.disable_ipv6=0"])
-            run(["ip", "-n", space, "address", "add", f"{address}/128", "dev", "six", "nodad"])
-            run(["ip", "-n", space, "link", "set", "six", "up"])
-        run(["ip", "-n", server, "-6", "route", "add", f"{GATEWAY6}/128", "dev", "six"])
-        run(["ip", "-n", gateway, "-6", "route", "add", "default", "dev", "six"])
+            run(["nsenter", f"--net=/run/netns/{space}", "ip", "address", "add", f"{address}/128", "dev", "six", "nodad"])
+            run(["nsenter", f"--net=/run/netns/{space}", "ip", "link", "set", "six", "up"])
+        run(["nsenter", f"--net=/run/netns/{server}", "ip", "-6", "route", "add", f"{GATEWAY6}/128", "dev", "six"])
+        run(["nsenter", f"--net=/run/netns/{gateway}", "ip", "-6", "route", "add", "default", "dev", "six"])
 
     @classmethod
     def configure(cls, name, *lines):
@@ -240,7 +240,7 @@ class Edge(DevnetCase):
 
     def test_06_what_is_private_behind_the_exit_stays_so(self):
         laptop, space = self.clients["laptop"], self.wired["node-1"]["namespace"]
-        run(["ip", "-n", space, "address", "add", "192.168.99.1/32", "dev", "lo"])
+        run(["nsenter", f"--net=/run/netns/{space}", "ip", "address", "add", "192.168.99.1/32", "dev", "lo"])
         self.processes.append(web_server(space))
         wait_for("the private page", lambda: run(["nsenter", f"--net=/run/netns/{space}", "curl", "-sS", "-m", "2", "http://192.168.99.1/"]).stdout)
         for address in ("192.168.99.1", "10.187.0.1", f"[{GATEWAY6}]"):
@@ -313,7 +313,7 @@ class Edge(DevnetCase):
     def test_11_the_device_goes_home_with_its_addresses(self):
         first = self.offices[0]
         self.net.kill("node-2", signal.SIGTERM)
-        text = run(["ip", "-n", first.machine, "address", "show", "dev", "lan0"]).stdout
+        text = run(["nsenter", f"--net=/run/netns/{first.machine}", "ip", "address", "show", "dev", "lan0"]).stdout
         for address in (first.router4, first.router6):
             self.assertIn(address, text)
         self.net.start("node-2")

@@ -74,10 +74,10 @@ class End:
         self.process = self.kind = self.log = None
         self.extra_config = ""  # more peers, for example
         sh("ip", "netns", "add", self.ns)
-        sh("ip", "-n", self.ns, "link", "set", "lo", "up")
+        sh("nsenter", f"--net=/run/netns/{self.ns}", "ip", "link", "set", "lo", "up")
 
     def ip(self, *argv):
-        return sh("ip", "-n", self.ns, *argv)
+        return sh("nsenter", f"--net=/run/netns/{self.ns}", "ip", *argv)
 
     def run(self, *argv, check=True, timeout=60):
         return sh("nsenter", f"--net=/run/netns/{self.ns}", *argv, check=check, timeout=timeout)
