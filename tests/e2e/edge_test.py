@@ -272,7 +272,7 @@ class Edge(DevnetCase):
         return self.in_node(name, "ip", "route").stdout + self.in_node(name, "ip", "-6", "route").stdout
 
     def in_node(self, name, *argv, check=True):
-        return run(["nsenter", "-t", self.names[name]["pid"], "-n", "-m", *argv], check=check)
+        return run(["nsenter", "-t", self.names[name]["pid"], "-n", "-m", "-r", *argv], check=check)
 
     def test_09_two_offices_and_what_was_not_accepted(self):
         first, second = (Office(number, self.wired[name]["namespace"]) for number, name in ((71, "node-2"), (72, "node-3")))
