@@ -152,8 +152,13 @@ class End:
         return sorted(float(t) * 1000 for t in re.findall(r"time=([\d.]+) ms", out)[5:])
 
     def iperf(self, to, seconds=2, extra=()):
-        """iperf3's own report; the server runs at the other end."""
-        return json.loads(self.run("iperf3", "-J", "-c", to, "-t", seconds, *extra, timeout=seconds + 40))
+        """iperf3's own report; the server runs at the other end and may be busy with its last client for a moment."""
+        for _ in range(5):
+            report = json.loads(self.run("iperf3", "-J", "-c", to, "-t", seconds, *extra, check=False, timeout=seconds + 40))
+            if "error" not in report:
+                return report
+            time.sleep(1)
+        raise AssertionError(report["error"])
 
 
 class Lab:
