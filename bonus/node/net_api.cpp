@@ -177,7 +177,7 @@ NetApi::Reply NetApi::lookup(Exchange& exchange) {
     steps.push_back(json::object{
         {"what", "node record"}, {"detail", record->at("id")}, {"took_ms", milliseconds(clock_.now() - resolved)}});
     out["id"] = record->at("id");
-    out["source"] = target.source == "name" ? "dht" : target.source == "node" ? "node" : "dht";
+    out["source"] = target.source == "node" ? "node" : "dht";
     out["node"] = *std::move(record);
   } else {
     steps.push_back(json::object{{"what", "node record"},
