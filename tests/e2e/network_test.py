@@ -31,6 +31,11 @@ class Network(DevnetCase):
         cls.server = cls.rent("server", "tools:1", "--port", "5201", "--port", "9000", command=("/usr/bin/iperf3", "-s"))
         cls.client = cls.rent("client", "tools:1")
         cls.web = cls.rent("web", "web:1", "--port", "80")
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", cls.net.dir / "key"])
+        files = [(".ssh/authorized_keys", (cls.net.dir / "key.pub").read_bytes()), ("etc/dropbear/.keep", b"")]  # where it keeps its own keys
+        images.program_image(cls.net.dir / "ssh", ["dropbear", "scp"], files)
+        cls.net.bonus("image", "push", cls.net.dir / "ssh", "ssh:1")
+        cls.ssh = cls.rent("ssh", "ssh:1", "--port", "22", command=("/usr/sbin/dropbear", "-F", "-E", "-R", "-s"))
 
     @classmethod
     def rent(cls, name, image, *args, command=()):
@@ -151,8 +156,27 @@ class Network(DevnetCase):
             "client", "/usr/bin/curl", "-sS", "-m", "5", f"http://{self.web['name']}/", check=False).stdout)
         self.assertTrue(page)
 
+    def test_09_ssh_into_a_rented_container(self):
+        options = ["-i", self.net.dir / "key", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "StrictHostKeyChecking=accept-new",
+                   "-o", f"UserKnownHostsFile={self.net.dir / 'known_hosts'}", "-F", "none"]
+        there = f"root@{self.ssh['name']}"
+        answer = self.in_node("node-1", "ssh", *options, there, "echo in $(id -un); exit 7", check=False)
+        self.assertEqual((answer.stdout, answer.returncode), ("in root\n", 7), answer.stderr + self.net.bonus("logs", "ssh", check=False).stdout)
+        terminal = self.in_node("node-1", "ssh", "-tt", *options, there, "test -t 0 && echo a terminal")
+        self.assertIn("a terminal", terminal.stdout)
+        sent, back = self.net.dir / "sent", self.net.dir / "back"
+        sent.write_bytes(os.urandom(1 << 20))
+        self.in_node("node-1", "scp", "-O", *options, sent, f"{there}:/tmp/copy")
+        self.in_node("node-1", "scp", "-O", *options, f"{there}:/tmp/copy", back)
+        self.assertEqual(sent.read_bytes(), back.read_bytes())
+        stranger = self.net.dir / "stranger"
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger])
+        refused = self.in_node("node-1", "ssh", "-i", stranger, *options[2:], there, "true", check=False)
+        self.assertEqual(refused.returncode, 255, refused.stdout)
+        self.assertIn("Permission denied", refused.stderr)
+
     @unittest.skipUnless(os.geteuid() == 0, "needs root to become somebody without rights")
-    def test_09_a_node_without_privileges_follows_the_chain(self):
+    def test_10_a_node_without_privileges_follows_the_chain(self):
         with tempfile.TemporaryDirectory(prefix="bonus-unprivileged-") as folder:
             folder = pathlib.Path(folder)
             shutil.copy(self.net.dir / "net/genesis.json", folder)

@@ -98,8 +98,10 @@ def hostile_image(layout):
     return write_layout(layout, ["/bin/sh"], entries=entries)
 
 
-def program_image(layout, programs):
-    """busybox and these programs of the machine with the libraries they need; sleeps until something is executed in it."""
+def program_image(layout, programs, files=()):
+    """busybox and these programs of the machine with the libraries they need; sleeps until something is executed in it.
+
+    `files`: further ones, (path, bytes), readable by their owner only."""
     entries, seen = busybox_entries(), set()
     wanted = [pathlib.Path(shutil.which(name) or name) for name in programs]
     for program in list(wanted):
@@ -127,6 +129,11 @@ def program_image(layout, programs):
         parents(pathlib.PurePosixPath("/" + name))
         info = tarfile.TarInfo(name)
         info.size, info.mode = len(content), 0o755
+        entries.append((info, content))
+    for path, content in files:
+        parents(pathlib.PurePosixPath("/" + path))
+        info = tarfile.TarInfo(path)
+        info.size, info.mode = len(content), 0o600
         entries.append((info, content))
     for link_name, target in (("lib64", None), ("usr/lib", "../lib"), ("usr/lib64", "../lib64")):
         if target and link_name not in names:
