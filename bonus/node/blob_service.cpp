@@ -109,12 +109,34 @@ Task<Found> ask(net::Transport& transport, NodeId peer, Hash32 sha256) {
 
 class TransportBlobPeers final : public compute::BlobPeers {
  public:
-  explicit TransportBlobPeers(net::Transport& transport) : transport_(transport) {}
+  TransportBlobPeers(net::Transport& transport, std::function<std::vector<net::Peer>()> others)
+      : transport_(transport), others_(std::move(others)) {}
 
   Task<std::vector<Holder>> holders(Hash32 sha256) override {
-    auto executor = co_await asio::this_coro::executor;
     auto peers = transport_.peers();
     std::ranges::partition(peers, [&](const net::Peer& peer) { return transport_.connected(peer.id); });
+    auto asking = ask_all(peers, sha256);
+    auto out = co_await std::move(asking);
+    if (!out.empty()) co_return out;
+    auto others = others_();
+    std::erase_if(others, [&](const net::Peer& one) {
+      return one.id == transport_.self() || std::ranges::find(peers, one.id, &net::Peer::id) != peers.end();
+    });
+    auto asking_others = ask_all(std::move(others), sha256);
+    co_return co_await std::move(asking_others);
+  }
+
+  Task<Result<Bytes>> read(NodeId holder, Hash32 sha256, std::uint64_t offset, std::size_t length) override {
+    Bytes request(sha256.bytes.begin(), sha256.bytes.end());
+    put_u64(request, offset);
+    put_u32(request, static_cast<std::uint32_t>(std::min(length, kMaxReadBytes)));
+    auto task = transport_.call(holder, "blob.read", std::move(request), kReadTimeout);
+    co_return co_await std::move(task);
+  }
+
+ private:
+  Task<std::vector<Holder>> ask_all(std::vector<net::Peer> peers, Hash32 sha256) {
+    auto executor = co_await asio::this_coro::executor;
     if (peers.size() > kMaxAsked) peers.resize(kMaxAsked);
     std::vector<Holder> out;
     if (peers.empty()) co_return out;
@@ -129,16 +151,8 @@ class TransportBlobPeers final : public compute::BlobPeers {
     co_return out;
   }
 
-  Task<Result<Bytes>> read(NodeId holder, Hash32 sha256, std::uint64_t offset, std::size_t length) override {
-    Bytes request(sha256.bytes.begin(), sha256.bytes.end());
-    put_u64(request, offset);
-    put_u32(request, static_cast<std::uint32_t>(std::min(length, kMaxReadBytes)));
-    auto task = transport_.call(holder, "blob.read", std::move(request), kReadTimeout);
-    co_return co_await std::move(task);
-  }
-
- private:
   net::Transport& transport_;
+  const std::function<std::vector<net::Peer>()> others_;
 };
 
 }  // namespace
@@ -149,8 +163,9 @@ void serve_blobs(net::Transport& transport, storage::BlobStore& store, runtime::
   transport.on_call("blob.read", [server](NodeId, Bytes request) { return serve(server, true, std::move(request)); });
 }
 
-std::unique_ptr<compute::BlobPeers> make_blob_peers(net::Transport& transport) {
-  return std::make_unique<TransportBlobPeers>(transport);
+std::unique_ptr<compute::BlobPeers> make_blob_peers(net::Transport& transport,
+                                                    std::function<std::vector<net::Peer>()> others) {
+  return std::make_unique<TransportBlobPeers>(transport, std::move(others));
 }
 
 }  // namespace bonus::node

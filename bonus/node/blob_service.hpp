@@ -2,7 +2,9 @@
 // (docs/formats/node_services.md).
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "bonus/base/metrics.hpp"
 #include "bonus/compute/api/images.hpp"
@@ -15,7 +17,9 @@ namespace bonus::node {
 /// handlers.
 void serve_blobs(net::Transport& transport, storage::BlobStore& store, runtime::BlockingPool& pool, Metrics& metrics);
 
-/// Asks all peers of the transport at once; those that answer first stand first.
-[[nodiscard]] std::unique_ptr<compute::BlobPeers> make_blob_peers(net::Transport& transport);
+/// Asks all peers of the transport at once; those that answer first stand first. When none of them has it, others that
+/// are known are asked; the list is made for each such question, on any thread.
+[[nodiscard]] std::unique_ptr<compute::BlobPeers> make_blob_peers(net::Transport& transport,
+                                                                  std::function<std::vector<net::Peer>()> others);
 
 }  // namespace bonus::node

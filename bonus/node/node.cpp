@@ -28,7 +28,6 @@ namespace {
 constexpr Duration kHousekeeping = std::chrono::seconds(3);
 /// An empty message that makes the transport connect, so that "connected" says whether a peer can be reached.
 constexpr std::string_view kHello = "hello";
-constexpr std::size_t kMaxGreeted = 64;  // at a time
 constexpr std::size_t kMaxGenesisBytes = 16 << 20;
 
 Result<chain::Genesis> load_genesis(const std::string& path) {
@@ -150,11 +149,19 @@ Result<> Node::Impl::open_network() {
   auto made = net::rpc::make_transport(io.executor(), identity.id, options);
   if (!made) return fail(std::move(made).error());
   transport = *std::move(made);
+  const auto peer_of = [](const auto& entry) {
+    return net::Peer{crypto::node_id(entry.key), entry.key, entry.endpoint};
+  };
+  std::vector<net::Peer> bookkeepers, configured;
+  std::ranges::transform(genesis.bookkeepers, std::back_inserter(bookkeepers), peer_of);
+  std::ranges::transform(config.net.peers, std::back_inserter(configured), peer_of);
+  neighbours = std::make_unique<Neighbours>(identity.node_key.public_key(), config.node.bookkeeper,
+                                            std::move(bookkeepers), std::move(configured));
   gossip = std::make_unique<TxGossip>(*transport, *mempool, metrics, senders.each());
   serve_blobs(*transport, *blobs, pool, metrics);
-  transport->on_message(std::string(kHello), [](NodeId, Bytes) {});
+  transport->on_message(std::string(kHello), [this](NodeId from, Bytes message) { heard_hello(from, message); });
   serve_exit(*transport, *network);
-  blob_peers = make_blob_peers(*transport);
+  blob_peers = make_blob_peers(*transport, [this] { return on_chain(); });
   compute::oci::ImageSourceOptions image_options;
   image_options.partial_dir = path("partial");
   std::error_code error;
@@ -212,45 +219,40 @@ Result<> Node::Impl::start_worker() {
   return {};
 }
 
-void Node::Impl::add_peers() {
-  const auto add = [&](const Ed25519PublicKey& key, const std::string& endpoint) {
-    const net::Peer peer{crypto::node_id(key), key, endpoint};
-    if (peer.id == identity.id) return;
-    network->overlay().add_hint(key, endpoint);
-    if (auto added = transport->set_peer(peer); !added)
-      log::warn("node", "peer_not_added", {{"endpoint", endpoint}, {"error", added.error().message}});
-  };
-  for (const auto& bookkeeper : genesis.bookkeepers) add(bookkeeper.key, bookkeeper.endpoint);
-  for (const auto& peer : config.net.peers) add(peer.key, peer.endpoint);
+std::vector<net::Peer> Node::Impl::on_chain() const {
+  std::vector<net::Peer> out;
+  if (const auto nodes = views->nodes(views->head()))
+    for (const auto& entry : *nodes)
+      if (entry.active && !entry.endpoint.empty()) out.push_back({entry.node_id, entry.node_key, entry.endpoint});
+  return out;
 }
 
 void Node::Impl::refresh_peers() {
-  const auto nodes = views->nodes(views->head());
-  if (!nodes) return;
-  std::map<NodeId, std::string> known;
-  for (const auto& peer : transport->peers()) known[peer.id] = peer.endpoint;
-  for (const auto& entry : *nodes) {
-    if (!entry.active || entry.endpoint.empty() || entry.node_id == identity.id) continue;
-    const auto found = known.find(entry.node_id);
-    if (found != known.end() && found->second == entry.endpoint) continue;
-    const net::Peer peer{entry.node_id, entry.node_key, entry.endpoint};
-    network->overlay().add_hint(entry.node_key, entry.endpoint);
+  const auto change = neighbours->update(on_chain(), clock.now());
+  for (const auto& peer : change.dropped) network->overlay().remove_hint(peer.key);
+  for (const auto& id : change.given_up) transport->remove_peer(id);
+  for (const auto& peer : change.chosen) {
+    network->overlay().add_hint(peer.key, peer.endpoint);
     if (auto added = transport->set_peer(peer); !added)
-      log::debug("node", "peer_not_added", {{"endpoint", entry.endpoint}, {"error", added.error().message}});
+      log::warn("node", "peer_not_added", {{"endpoint", peer.endpoint}, {"error", added.error().message}});
   }
 }
 
-void Node::Impl::greet_peers() {
-  std::size_t greeted = 0;
-  for (const auto& peer : transport->peers()) {
-    if (transport->connected(peer.id) || ++greeted > kMaxGreeted) continue;
-    transport->notify(peer.id, kHello, Bytes());
+void Node::Impl::heard_hello(const NodeId& from, const Bytes& message) {
+  const auto fresh = neighbours->on_hello(from, message, clock.now());
+  if (!fresh) {
+    log::debug("node", "hello_refused", {{"from", to_hex(from.view())}, {"error", fresh.error().message}});
+  } else if (*fresh) {
+    if (auto added = transport->set_peer(**fresh); !added)
+      log::debug("node", "peer_not_added", {{"peer", to_hex(from.view())}, {"error", added.error().message}});
   }
 }
 
 Task<> Node::Impl::housekeeping() {
   while (true) {
-    greet_peers();
+    for (const auto& id : neighbours->to_greet(*transport, clock.now()))
+      transport->notify(id, kHello, neighbours->hello());
+    transport->sweep(clock.now());
     auto pause = runtime::sleep_for(kHousekeeping);
     if (!co_await std::move(pause)) co_return;
     refresh_peers();
@@ -281,7 +283,7 @@ Result<> Node::Impl::open(std::function<void(Error)> on_halt) {
       [this](const std::function<Result<>()>& work) { return network->machine().run(work); });
   names = std::make_unique<NameSource>(*ledger, *views, *directory, pool);
   network->start();
-  add_peers();
+  refresh_peers();
   if (auto done = transport->start(); !done) return fail(std::move(done).error());
   opened_network = true;
   if (auto done = network->start_dns(*names); !done) return done;

@@ -24,6 +24,7 @@
 #include "bonus/node/exit_service.hpp"
 #include "bonus/node/identity.hpp"
 #include "bonus/node/name_source.hpp"
+#include "bonus/node/neighbours.hpp"
 #include "bonus/node/net_api.hpp"
 #include "bonus/node/network.hpp"
 #include "bonus/node/node.hpp"
@@ -79,9 +80,10 @@ struct Node::Impl {
   Result<> open_chain();
   Result<> open_worker();
   Result<> start_worker();
-  void add_peers();
+  [[nodiscard]] std::vector<net::Peer> on_chain() const;
+  /// Chooses neighbours among who is on the chain now.
   void refresh_peers();
-  void greet_peers();
+  void heard_hello(const NodeId& from, const Bytes& message);
   [[nodiscard]] runtime::Task<> housekeeping();
   [[nodiscard]] runtime::Task<> close_services();
   void stop();
@@ -119,6 +121,7 @@ struct Node::Impl {
   std::unique_ptr<MarketViews> views;
   std::unique_ptr<Network> network;
   std::unique_ptr<net::rpc::GrpcTransport> transport;
+  std::unique_ptr<Neighbours> neighbours;
   std::unique_ptr<TxGossip> gossip;
   std::unique_ptr<compute::BlobPeers> blob_peers;
   std::unique_ptr<compute::oci::OciImageSource> images;

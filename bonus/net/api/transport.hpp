@@ -39,6 +39,8 @@ class Transport {
   [[nodiscard]] virtual NodeId self() const = 0;
   /// Adds or changes where a node is reached. Bounded (kExhausted).
   [[nodiscard]] virtual Result<> set_peer(const Peer& peer) = 0;
+  /// What waits for it is dropped; it can still be reached by its id where the transport finds nodes by themselves.
+  virtual void remove_peer(const NodeId& peer) = 0;
   [[nodiscard]] virtual std::vector<Peer> peers() const = 0;
   [[nodiscard]] virtual bool connected(const NodeId& peer) const = 0;
 

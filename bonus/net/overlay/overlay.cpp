@@ -325,6 +325,13 @@ void Overlay::add_hint(const Ed25519PublicKey& key, const std::string& endpoint)
   }
 }
 
+void Overlay::remove_hint(const Ed25519PublicKey& key) {
+  impl_->post([key](Impl& impl) {
+    impl.hints.erase(key);
+    impl.finder.forget(key);
+  });
+}
+
 void Overlay::set_containers(std::vector<Bytes> ids) {
   impl_->post([ids = std::move(ids)](Impl& impl) {
     if (impl.containers == ids) return;

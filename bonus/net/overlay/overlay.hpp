@@ -85,6 +85,8 @@ class Overlay {
 
   /// A node that may be found at "host:port" of the underlay: bookkeepers of the genesis file, nodes on the chain.
   void add_hint(const Ed25519PublicKey& root, const std::string& endpoint);
+  /// Its tunnel goes when it is idle, as any other.
+  void remove_hint(const Ed25519PublicKey& root);
   /// Ids of our containers: their addresses become ours in record and tunnel.
   void set_containers(std::vector<Bytes> ids);
   /// Stock WireGuard clients of this gateway; replaces all.

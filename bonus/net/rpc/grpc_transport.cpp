@@ -93,17 +93,29 @@ class Transport final : public GrpcTransport {
     }
     std::erase_if(retired_, [](const auto& old) { return old->idle(); });
     if (const auto former = on_demand_.find(peer.id); former != on_demand_.end()) {
-      former->second->stop();
-      retired_.push_back(std::move(former->second));
+      retire(std::move(former->second));
       on_demand_.erase(former);
     }
-    if (link) {
-      link->stop();
-      retired_.push_back(std::move(link));
-    }
+    if (link) retire(std::move(link));
     link = std::make_shared<PeerLink>(peer, channel_to(peer), executor_,
                                       QueueLimits{options_.notify_queue_messages, options_.notify_queue_bytes});
     return {};
+  }
+  void remove_peer(const NodeId& peer) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = links_.find(peer);
+    if (found == links_.end()) return;
+    retire(std::move(found->second));
+    links_.erase(found);
+  }
+  void sweep(Instant now) override {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(retired_, [](const auto& old) { return old->idle(); });
+    std::erase_if(on_demand_, [&](auto& one) {
+      if (one.second->unused_for(now) < options_.idle_on_demand) return false;
+      retire(std::move(one.second));
+      return true;
+    });
   }
   std::vector<Peer> peers() const override {
     const std::lock_guard lock(mutex_);
@@ -133,6 +145,12 @@ class Transport final : public GrpcTransport {
   }
 
  private:
+  /// With the lock held. gRPC may still be ending its calls: it is destroyed when they are over.
+  void retire(std::shared_ptr<PeerLink> link) {
+    link->stop();
+    retired_.push_back(std::move(link));
+  }
+
   static Error unknown(const NodeId& id) {
     return {ErrorCode::kNotFound, "no endpoint is known for node " + to_hex(id)};
   }
@@ -159,8 +177,7 @@ class Transport final : public GrpcTransport {
         on_demand_.erase(id);
         return nullptr;
       }
-      idle->second->stop();
-      retired_.push_back(std::move(idle->second));
+      retire(std::move(idle->second));
       on_demand_.erase(idle);
     }
     std::erase_if(retired_, [](const auto& old) { return old->idle(); });
@@ -199,7 +216,7 @@ class Transport final : public GrpcTransport {
   mutable std::mutex mutex_;
   std::map<NodeId, std::shared_ptr<PeerLink>> links_;
   std::map<NodeId, std::shared_ptr<PeerLink>> on_demand_;
-  std::vector<std::shared_ptr<PeerLink>> retired_;  // replaced, but gRPC may still be ending their calls
+  std::vector<std::shared_ptr<PeerLink>> retired_;
 };
 
 }  // namespace

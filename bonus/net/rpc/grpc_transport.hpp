@@ -9,6 +9,7 @@
 #include "bonus/crypto/keys.hpp"
 #include "bonus/net/api/address.hpp"
 #include "bonus/net/api/transport.hpp"
+#include "bonus/runtime/clock.hpp"
 
 namespace bonus::net::rpc {
 
@@ -25,13 +26,16 @@ struct TransportOptions {
   std::size_t max_on_demand = 1024;          ///< Nodes that were never set_peer() but are called or answered.
   std::size_t notify_queue_messages = 4096;  ///< Per peer; beyond it the oldest message is dropped.
   std::size_t notify_queue_bytes = 32u << 20;
-  std::size_t max_concurrent_calls = 512;  ///< Calls and streams served at once.
+  std::size_t max_concurrent_calls = 512;              ///< Calls and streams served at once.
+  Duration idle_on_demand = std::chrono::seconds(60);  ///< A link on demand that is unused for so long is closed.
 };
 
 class GrpcTransport : public Transport {
  public:
   /// The port that start() bound.
   [[nodiscard]] virtual std::uint16_t port() const = 0;
+  /// Closes links on demand that nobody uses; call it every few seconds.
+  virtual void sweep(Instant now) = 0;
 };
 
 /// Handlers run on `executor`, which must outlive the transport. kInvalid: `listen` is not "host:port".

@@ -226,6 +226,23 @@ TEST(GrpcTransport, UnknownStreamServiceBreaksOff) {
   EXPECT_EQ(world.run(read_unknown(*a, to.id)).error().code, ErrorCode::kUnavailable);
 }
 
+TEST(GrpcTransport, ARemovedPeerIsNoPeer) {
+  World world;
+  auto a = world.node(1);
+  auto b = world.node(2);
+  b->on_stream("echo", echo_stream);
+  ASSERT_TRUE(b->start().has_value());
+  const Peer to = peer_of(2, b->port());
+  ASSERT_TRUE(a->set_peer(to).has_value());
+  ASSERT_TRUE(world.run(exchange(*a, to.id, 1000)).has_value());
+  a->remove_peer(to.id);
+  a->remove_peer(to.id);
+  EXPECT_TRUE(a->peers().empty());
+  EXPECT_EQ(world.run(exchange(*a, to.id, 1000)).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(a->set_peer(to).has_value());
+  EXPECT_TRUE(world.run(exchange(*a, to.id, 1000)).has_value());
+}
+
 TEST(GrpcTransport, PortInUseIsSaid) {
   World world;
   auto a = world.node(1);

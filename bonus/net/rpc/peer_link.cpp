@@ -153,6 +153,7 @@ void PeerLink::notify(std::string_view service, Bytes message) {
   notice.set_data(message.data(), message.size());
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
+  used_ = true;
   queued_bytes_ += message.size();
   queue_.push_back(std::move(notice));
   while (queue_.size() > 1 && (queue_.size() > limits_.messages || queued_bytes_ > limits_.bytes)) {
@@ -200,6 +201,7 @@ runtime::Task<Result<Bytes>> PeerLink::call(std::string service, Bytes request, 
   {
     const std::lock_guard lock(mutex_);
     if (stopped_) co_return fail(ErrorCode::kCancelled, "the transport was stopped");
+    used_ = true;
     calls_.insert(&pending->context);
   }
   pending->request.set_data(request.data(), request.size());
@@ -231,6 +233,7 @@ runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> PeerLink::open(std::
   {
     const std::lock_guard lock(mutex_);
     if (stopped_) co_return fail(ErrorCode::kCancelled, "the transport was stopped");
+    used_ = true;
     if (streams_.size() >= 2 * active_) std::erase_if(streams_, [](const auto& stream) { return stream.expired(); });
     streams_.push_back(reactor);
   }
@@ -258,6 +261,14 @@ void PeerLink::stop() {
 bool PeerLink::idle() const {
   const std::lock_guard lock(mutex_);
   return active_ == 0;
+}
+
+Duration PeerLink::unused_for(Instant now) {
+  const std::lock_guard lock(mutex_);
+  // The notify stream does not count: it stays open for the next message.
+  const std::size_t own = stream_ == nullptr ? 0 : 1;
+  if (std::exchange(used_, false) || active_ > own || !used_until_) used_until_ = now;
+  return now - *used_until_;
 }
 
 void PeerLink::wait_idle() {

@@ -6,11 +6,13 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
 #include <grpcpp/grpcpp.h>
 #include "bonus/net/api/transport.hpp"
+#include "bonus/runtime/clock.hpp"
 
 #include "proto/node.grpc.pb.h"
 
@@ -38,6 +40,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   /// Blocks until no operation refers to the channel any more. After stop() gRPC ends them at once.
   void wait_idle();
   [[nodiscard]] bool idle() const;
+  /// Since the last message, or call or stream under way. Counted between calls of this.
+  [[nodiscard]] Duration unused_for(Instant now);
 
   class Token {
    public:
@@ -70,6 +74,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   std::size_t queued_bytes_ = 0;
   NotifyReactor* stream_ = nullptr;  // owned by gRPC until its OnDone
   bool writing_ = false, connected_ = false, waiting_ = false, stopped_ = false;
+  bool used_ = true;                   // since the last question for it
+  std::optional<Instant> used_until_;  // as far as those questions can tell
 };
 
 }  // namespace bonus::net::rpc

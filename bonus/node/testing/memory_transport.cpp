@@ -99,6 +99,10 @@ class MemoryTransport final : public net::Transport {
     if (peer.id != self_) peers_[peer.id] = peer;
     return {};
   }
+  void remove_peer(const NodeId& peer) override {
+    const std::scoped_lock lock(mutex_);
+    peers_.erase(peer);
+  }
   std::vector<net::Peer> peers() const override {
     const std::scoped_lock lock(mutex_);
     std::vector<net::Peer> out;
