@@ -13,11 +13,12 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from support import images  # noqa: E402
+from support import images, name_server  # noqa: E402
 from support.devnet import DevnetCase, main, run, wait_for  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent / "topologies"
-SERVER6, GATEWAY6 = "2a0e:b107::2", "2a0e:b107::1"  # the wire carries IPv4 only: a cable of their own
+SERVER6, GATEWAY6, OWN6 = "2a0e:b107::2", "2a0e:b107::1", "2a0e:b107::3"  # the wire carries IPv4 only: cables of their own
+SITE = "www.example.net"  # served by a name server of the tests' Internet
 WEB = """
 import http.server, socket, sys
 class Page(http.server.BaseHTTPRequestHandler):
@@ -134,8 +135,12 @@ class Edge(DevnetCase):
         cls.wired = {n["name"]: n for n in cls.net.wire("show")["nodes"]}
         cls.names = {n["name"]: n for n in cls.net.nodes()}
         cls.processes.append(web_server(cls.wired["internet"]["namespace"]))
-        cls.cable6()
-        cls.configure("node-1", "exit = true")
+        cls.server = cls.wired["internet"]["public"]
+        cls.names_by = f"dns_upstreams = {json.dumps([cls.server + ':53'])}"
+        cls.processes.append(name_server.start(cls.wired["internet"]["namespace"], {SITE: [cls.server, SERVER6]}))
+        cls.cable6("node-1", "six", GATEWAY6)
+        cls.cable6("node-2", "three", OWN6)
+        cls.configure("node-1", "exit = true", cls.names_by)
         images.web_image(cls.net.dir / "web")
         cls.net.bonus("image", "push", cls.net.dir / "web", "web:1")
         cls.net.bonus("run", "--name", "web", "--memory", "64Mi", "--cpu", "100m", "--disk", "64Mi", "--port", "80", "web:1", timeout=240)
@@ -152,16 +157,16 @@ class Edge(DevnetCase):
             process.wait(10)
 
     @classmethod
-    def cable6(cls):
-        """IPv6 between the gateway's machine and the server."""
-        gateway, server = cls.wired["node-1"]["namespace"], cls.wired["internet"]["namespace"]
-        run(["nsenter", f"--net=/run/netns/{gateway}", "ip", "link", "add", "six", "type", "veth", "peer", "name", "six", "netns", server])
-        for space, address in ((gateway, GATEWAY6), (server, SERVER6)):
-            run(["nsenter", f"--net=/run/netns/{space}", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.six.disable_ipv6=0"])
-            run(["nsenter", f"--net=/run/netns/{space}", "ip", "address", "add", f"{address}/128", "dev", "six", "nodad"])
-            run(["nsenter", f"--net=/run/netns/{space}", "ip", "link", "set", "six", "up"])
-        run(["nsenter", f"--net=/run/netns/{server}", "ip", "-6", "route", "add", f"{GATEWAY6}/128", "dev", "six"])
-        run(["nsenter", f"--net=/run/netns/{gateway}", "ip", "-6", "route", "add", "default", "dev", "six"])
+    def cable6(cls, name, device, address):
+        """IPv6 between a node's machine and the server."""
+        machine, server = cls.wired[name]["namespace"], cls.wired["internet"]["namespace"]
+        run(["nsenter", f"--net=/run/netns/{machine}", "ip", "link", "add", device, "type", "veth", "peer", "name", device, "netns", server])
+        for space, own in ((machine, address), (server, SERVER6)):
+            run(["nsenter", f"--net=/run/netns/{space}", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0", f"net.ipv6.conf.{device}.disable_ipv6=0"])
+            run(["nsenter", f"--net=/run/netns/{space}", "ip", "address", "add", f"{own}/128", "dev", device, "nodad"])
+            run(["nsenter", f"--net=/run/netns/{space}", "ip", "link", "set", device, "up"])
+        run(["nsenter", f"--net=/run/netns/{server}", "ip", "-6", "route", "add", f"{address}/128", "dev", device])
+        run(["nsenter", f"--net=/run/netns/{machine}", "ip", "-6", "route", "add", "default", "dev", device])
 
     @classmethod
     def configure(cls, name, *lines):
@@ -218,7 +223,7 @@ class Edge(DevnetCase):
         phone = self.clients["phone"]
         refused = phone.run("curl", "-sS", "-g", "-m", "3", f"http://[{phone.fields['DNS']}]:7071/", check=False)
         self.assertNotEqual(refused.returncode, 0, "the gateway's own service is not the client's")
-        self.assertEqual(phone.dig("A", "example.com"), "", "only an exit's clients may ask for other names")
+        self.assertEqual(phone.dig("A", SITE), "", "only an exit's clients may ask for other names")
 
     def test_04_nobody_takes_anothers_address(self):
         laptop = self.client("laptop", self.invite("laptop", "--exit")["config"])
@@ -232,11 +237,16 @@ class Edge(DevnetCase):
         self.assertIn("hello", phone.curl(f"http://[{self.web_address}]/"))
 
     def test_05_the_internet_through_the_exit(self):
-        laptop, gateway = self.clients["laptop"], self.wired["node-1"]
-        server = self.wired["internet"]["public"]
+        laptop, gateway, server = self.clients["laptop"], self.wired["node-1"], self.server
         self.assertEqual(laptop.curl(f"http://{server}/"), f"you are ::ffff:{gateway['public']}")
         self.assertEqual(laptop.curl(f"http://[{SERVER6}]/"), f"you are {GATEWAY6}")
         self.assertIn(" 0% packet loss", laptop.run("ping", "-c", "2", "-i", "0.3", "-W", "5", server).stdout)
+        # Its name server is the gateway, which asks that of the Internet.
+        self.assertEqual(laptop.dig("A", SITE), server)
+        self.assertEqual(laptop.dig("AAAA", SITE), SERVER6)
+        self.assertEqual(laptop.dig("+tcp", "A", SITE), server)
+        self.assertIn("NXDOMAIN", laptop.run("dig", "+tries=2", "+time=3", f"@{laptop.fields['DNS']}", "no." + SITE).stdout)
+        self.assertEqual(laptop.dig("AAAA", self.web), self.web_address)
 
     def test_06_what_is_private_behind_the_exit_stays_so(self):
         laptop, space = self.clients["laptop"], self.wired["node-1"]["namespace"]
@@ -342,39 +352,56 @@ class Edge(DevnetCase):
         return self.net.bonus("exec", name, "--", *argv, check=check)
 
     def test_12_a_container_without_permission_or_exit_stays_inside(self):
-        images.program_image(self.net.dir / "tools", ["curl"])
+        images.program_image(self.net.dir / "tools", ["curl", "getent", "/lib/x86_64-linux-gnu/libnss_dns.so.2"])
         self.net.bonus("image", "push", self.net.dir / "tools", "tools:1")
         self.rent("lost", "--internet")
         reason = wait_for("the lease to end", lambda: (text := json.dumps(self.net.json("inspect", "lost"))) and "no way to the Internet" in text and text)
         self.assertIn("net.use_exit", reason)
         self.net.bonus("stop", "lost", check=False)
-        for name in ("node-2", "node-3"):
-            self.configure(name, f'use_exit = "{self.names["node-1"]["id"]}"')
+        self.configure("node-2", "exit = true", self.names_by)
+        self.configure("node-3", f'use_exit = "{self.names["node-1"]["id"]}"', self.names_by)
         self.rent("inner")
         wait_for("the container", lambda: "home" in self.inside("inner", "/bin/echo", "home").stdout)
         for address in (self.wired["internet"]["public"], f"[{SERVER6}]"):
             refused = self.inside("inner", "/usr/bin/curl", "-sS", "-g", "-m", "3", f"http://{address}/")
             self.assertNotEqual(refused.returncode, 0, refused.stdout)
+        self.assertEqual(self.inside("inner", "/usr/bin/getent", "ahostsv4", SITE).stdout, "", "names of the Internet are for those who may go there")
+        self.assertIn(self.web_address, self.inside("inner", "/usr/bin/getent", "ahostsv6", self.web).stdout)
 
-    def test_13_a_container_reaches_the_internet_through_another_node(self):
-        self.rent("outer", "--internet")
-        wait_for("the container", lambda: "home" in self.inside("outer", "/bin/echo", "home").stdout)
-        gateway, server = self.wired["node-1"], self.wired["internet"]["public"]
-        page = wait_for("the page", lambda: self.inside("outer", "/usr/bin/curl", "-sS", "-m", "4", f"http://{server}/").stdout)
-        self.assertEqual(page, f"you are ::ffff:{gateway['public']}")
-        self.assertEqual(self.inside("outer", "/usr/bin/curl", "-sS", "-g", "-m", "4", f"http://[{SERVER6}]/").stdout, f"you are {GATEWAY6}")
-        self.assertIn("hello", self.inside("outer", "/usr/bin/curl", "-sS", "-g", "-m", "4", f"http://[{self.web_address}]/").stdout)
-        for address in ("192.168.99.1", "10.187.0.1", f"[{GATEWAY6}]"):
-            refused = self.inside("outer", "/usr/bin/curl", "-sS", "-g", "-m", "3", f"http://{address}/")
-            self.assertNotEqual(refused.returncode, 0, f"{address}: {refused.stdout}")
+    def leases(self, name):
+        """The running leases of an order; an identifier that `bonus exec` takes."""
+        return [str(one["id"]) for one in self.net.json("inspect", name)["leases"] if one["state"] == "running"]
 
-    def test_14_both_come_back_after_a_restart(self):
-        server = self.wired["internet"]["public"]
-        for name in ("node-1", next(n for n in ("node-2", "node-3") if "100.97.0." in self.routes(n))):
+    def seen_by_the_internet(self, lease):
+        return self.inside(lease, "/usr/bin/curl", "-sS", "-m", "4", f"http://{self.server}/").stdout
+
+    def test_13_containers_reach_the_internet_through_their_worker_and_through_another_node(self):
+        self.rent("outer", "--internet", "--replicas", "2", "--distinct")
+        both = wait_for("the containers", lambda: len(found := self.leases("outer")) == 2 and found)
+        pages = {wait_for("the page", lambda lease=lease: self.seen_by_the_internet(lease)): lease for lease in both}
+        ways = {"node-1": GATEWAY6, "node-2": OWN6}  # node-3 uses node-1's exit, node-2 is its own
+        self.assertEqual(set(pages), {f"you are ::ffff:{self.wired[name]['public']}" for name in ways})
+        for name, address6 in ways.items():
+            lease = pages[f"you are ::ffff:{self.wired[name]['public']}"]
+            with self.subTest(exit=name):
+                self.assertEqual(self.inside(lease, "/usr/bin/curl", "-sS", "-g", "-m", "4", f"http://[{SERVER6}]/").stdout, f"you are {address6}")
+                self.assertIn(self.server, self.inside(lease, "/usr/bin/getent", "ahostsv4", SITE).stdout)
+                self.assertIn(SERVER6, self.inside(lease, "/usr/bin/getent", "ahostsv6", SITE).stdout)
+                self.assertEqual(self.inside(lease, "/usr/bin/curl", "-sS", "-4", "-m", "4", f"http://{SITE}/").stdout,
+                                 f"you are ::ffff:{self.wired[name]['public']}")
+                self.assertIn(self.web_address, self.inside(lease, "/usr/bin/getent", "ahostsv6", self.web).stdout)
+                self.assertIn("hello", self.inside(lease, "/usr/bin/curl", "-sS", "-g", "-m", "4", f"http://{self.web}/").stdout)
+                for address in ("192.168.99.1", "10.187.0.1", f"[{address6}]", self.wired[name]["public"]):
+                    refused = self.inside(lease, "/usr/bin/curl", "-sS", "-g", "-m", "3", f"http://{address}/")
+                    self.assertNotEqual(refused.returncode, 0, f"{address}: {refused.stdout}")
+        type(self).both = both
+
+    def test_14_all_come_back_after_a_restart(self):
+        for name in ("node-1", "node-2", "node-3"):
             self.net.kill(name)
             self.net.start(name)
-            wait_for(f"the Internet after {name} was killed", lambda: "you are" in self.inside(
-                "outer", "/usr/bin/curl", "-sS", "-m", "4", f"http://{server}/").stdout, timeout=60)
+            for lease in self.both:
+                wait_for(f"the Internet after {name} was killed", lambda lease=lease: "you are" in self.seen_by_the_internet(lease), timeout=60)
 
 
 if __name__ == "__main__":
