@@ -301,8 +301,8 @@ TEST_F(Damage, AFlippedByteIsNamedOrHarmless) {
     if (kind != ".sst") continue;
     EXPECT_NE(got, Outcome::kEarlier) << describe(file, at);
     // Every byte of a table but the padding of its last 53 is under a checksum. What is opened may be merged before it
-    // is verified: merging reads all entries, and fails at a damaged one, but makes the filter and the properties anew.
-    // Damage to those is then gone with the table's file, and outcome() has found the rest whole.
+    // is verified: merging reads all entries, and fails at a damaged one, but makes the filter anew, unread.
+    // Damage to that is then gone with the table's file, and outcome() has found the rest whole.
     if (at + 53 < size && fs::exists(file)) EXPECT_EQ(got, Outcome::kNamed) << describe(file, at);
   }
   for (const auto& [kind, counts] : seen)
