@@ -18,6 +18,7 @@ Device::Device(const crypto::X25519Secret& secret, const DeviceOptions& options,
       cookies_(random),
       unproven_(options.handshakes_per_prefix, options.handshake_burst_per_prefix),
       proven_(options.handshakes_per_prefix, options.handshake_burst_per_prefix),
+      cookie_limit_(options.cookies_per_prefix, options.cookie_burst_per_prefix, options.cookies_per_second),
       budget_(options.initiation_burst),
       budget_at_(now),
       loaded_until_(now) {}
@@ -144,8 +145,9 @@ void Device::set_endpoint(PeerRef ref, const Endpoint& endpoint, Instant now, Ac
   peer->endpoint = endpoint;
   if (options_.roam == DeviceOptions::Roam::kFollow) peer->activity->endpoint_tag.store(endpoint.tag());
   changed();
-  // A handshake that had nowhere to go.
-  if (peer->handshaking && !peer->initiation) send_initiation(*peer, now, actions);
+  // A handshake that had nowhere to go; or that went elsewhere, perhaps in vain: the path manager has found better.
+  if (peer->handshaking && (!peer->initiation || options_.roam == DeviceOptions::Roam::kReport))
+    send_initiation(*peer, now, actions);
   schedule(*peer, now);
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bonus/net/record/sealed.hpp"
+#include "bonus/net/tunnel/cookie_limit.hpp"
 #include "bonus/net/tunnel/noise.hpp"
 #include "bonus/net/tunnel/routing.hpp"
 #include "bonus/net/tunnel/session.hpp"
@@ -41,6 +42,8 @@ struct DeviceOptions {
   /// Key agreements for initiations, all sources together. When messages come faster for half a burst, the device is
   /// under load: who has no cookie gets one and nothing else.
   double initiations_per_second = 4000, initiation_burst = 1000;
+  /// Cookie replies: each prefix its own, and what these leave of the rate for all to anyone (CookieLimit).
+  double cookies_per_prefix = 20, cookie_burst_per_prefix = 100, cookies_per_second = 8000;
 
   std::uint64_t rekey_after_messages = kRekeyAfterMessages, reject_after_messages = kRejectAfterMessages;
 };
@@ -268,8 +271,9 @@ class Device {
 
   CookieJar cookies_;
   PrefixLimiter unproven_, proven_;  // without and with a valid mac2
-  double budget_;                    // key agreements that may be made now
-  double demand_ = 0;                // handshake messages not yet worked off at the rate of the budget
+  CookieLimit cookie_limit_;
+  double budget_;      // key agreements that may be made now
+  double demand_ = 0;  // handshake messages not yet worked off at the rate of the budget
   Instant budget_at_, loaded_until_;
   std::map<Ipv6, Held> held_;
   std::map<crypto::X25519Public, Stranger> strangers_;

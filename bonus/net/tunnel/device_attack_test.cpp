@@ -87,9 +87,12 @@ TEST_F(Attack, AFloodWithRightMac1IsBoundedAndOthersStillComeIn) {
   ASSERT_TRUE(asked);
   EXPECT_THAT(b_.received, ElementsAre("let me in"));
   EXPECT_EQ(of(a_).cookies_received, 1u);
-  // The first half of the burst, then cookies only.
+  // The first half of the burst, then cookies only, and no more of these than their limit: 118 prefixes with 100 each,
+  // and 8,000 a second of which a quarter of a second may be taken at once.
   EXPECT_LE(of(b_).key_agreements, 800u);
-  EXPECT_GT(of(b_).cookies_sent, 28'000u);
+  EXPECT_GT(of(b_).cookies_sent, 11'800u);
+  EXPECT_LT(of(b_).cookies_sent, 11'800u + 12'000u + 2'100u);
+  EXPECT_EQ(of(b_).cookies_sent + of(b_).dropped_rate + of(b_).dropped_authentication, 30'000u + 1);
   EXPECT_LT(reply_bytes, request_bytes);
 }
 
@@ -139,9 +142,10 @@ TEST_F(Attack, AFloodFromOnePlaceAsksNothingOfOthers) {
   Host neighbour(net_, "100.64.0.200:7", "fd00::d");
   (void)neighbour.add(b_);
   (void)b_.add(neighbour, false);
-  neighbour.send(b_.inner, "me too");
-  for (int ms = 0; ms < 100; ++ms) {
-    for (std::uint64_t i = 0; i < 20; ++i) {
+  net_.run_for(seconds(1));
+  for (int ms = 0; ms < 200; ++ms) {
+    if (ms == 100) neighbour.send(b_.inner, "me too");
+    for (std::uint64_t i = 0; i < 5; ++i) {
       b_.device->on_handshake_datagram(source(i), message, net_.now, b_.actions);
       b_.actions.clear();
     }
@@ -149,6 +153,44 @@ TEST_F(Attack, AFloodFromOnePlaceAsksNothingOfOthers) {
   }
   EXPECT_THAT(b_.received, ElementsAre("let me in", "me too"));
   EXPECT_EQ(of(neighbour).cookies_received, 1u);
+}
+
+TEST_F(Attack, MoreThanTheCookiesThereAreDelaysOnlyTheFloodsOwnPrefix) {
+  DeviceOptions options{.handshakes_per_prefix = 20,
+                        .handshake_burst_per_prefix = 40,
+                        .cookies_per_prefix = 2,
+                        .cookie_burst_per_prefix = 10,
+                        .cookies_per_second = 800};
+  Host c(net_, "192.0.2.30:3", "fd00::c", options);
+  Host inside(net_, "100.64.0.200:7", "fd00::d"), outside(net_, "100.65.0.200:7", "fd00::e");
+  for (Host* host : {&inside, &outside}) {
+    (void)host->add(c);
+    (void)c.add(*host, false);
+  }
+  c.device->set_under_load(true);
+  InitiationBytes message = forged();
+  (void)add_macs(message, Identity(c.secret).mac1_key, std::nullopt);
+  const auto flood = [&](int time_ms) {
+    for (int ms = 0; ms < time_ms; ++ms) {
+      for (std::uint64_t i = 0; i < 2; ++i) {
+        c.device->on_handshake_datagram(source(i), message, net_.now, c.actions);
+        c.actions.clear();
+      }
+      net_.run_for(milliseconds(1));
+    }
+  };
+  flood(1000);
+  inside.send(c.inner, "inside");
+  outside.send(c.inner, "outside");
+  flood(100);
+  EXPECT_THAT(c.received, ::testing::Contains("outside"));
+  EXPECT_EQ(of(outside).initiations_sent, 2u);
+  // 800 of 2,000 a second are answered: by trying again, every 5 s, the neighbour of the flood comes in, too.
+  flood(60'000);
+  EXPECT_THAT(c.received, ::testing::UnorderedElementsAre("outside", "inside"));
+  EXPECT_EQ(of(inside).cookies_received, 1u);
+  EXPECT_LE(of(c).cookies_sent, 61u * 800u + 300u);
+  EXPECT_GE(of(c).cookies_sent, 61u * 800u - 300u);
 }
 
 TEST_F(Attack, CookiesAreForTheirSourceOnly) {

@@ -55,7 +55,7 @@ bool Device::admit(const Endpoint& from, BytesView message, Instant now, Actions
   if (allowed) demand_ = std::min(demand_ + 1, options_.initiation_burst);
   const bool busy = loaded(now);
   if (allowed && (proven || !busy)) return true;
-  if (proven) {
+  if (proven || !cookie_limit_.allow(from.udp.address, now)) {
     ++counters_.dropped_rate;
     return false;
   }
