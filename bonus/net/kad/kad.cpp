@@ -56,10 +56,11 @@ Kad::Impl::Impl(Config config, runtime::Random& random, const Checker& checker, 
       pool_(config_.pool),
       book_(*pool_, std::min<std::size_t>(settings_.limits.contacts, kNoContact)),
       flows_(settings_, config_.serves_dht && !settings_.assume_reachable && !settings_.allow_private),
-      store_(settings_.limits.records),
+      store_(settings_.limits.records, settings_.limits.pointers),
       tokens_(random),
       strangers_(settings_.limits.requests_per_second, settings_.limits.request_burst),
       dials_(1, 5),
+      own_pointers_(settings_.periods.republish),
       reachable_(settings_.assume_reachable) {
   ring_ids_ = {0, ring_id_of(Ring::kCountry, config_.country), ring_id_of(Ring::kMetro, config_.metro)};
   coordinate_.x = static_cast<float>(random_.below(1000)) / 1000;
@@ -126,6 +127,7 @@ void Kad::Impl::rotate_epochs(Instant now) {
       }
     }
     for (auto& one : publications_) one.due = now;
+    own_pointers_.moved(pointer_place(), now);
     filled_ = false;
     next_refresh_ = now;
   }
@@ -214,6 +216,12 @@ Result<> Kad::set_own_record(Bytes record, Instant now, Actions& actions) {
 void Kad::clear_own_record() {
   std::erase_if(impl_->publications_,
                 [](const auto& one) { return one.kind == DataKind::kRecord && one.proxied.is_zero(); });
+}
+
+Result<> Kad::set_own_pointers(std::span<const Bytes> containers, Instant now, Actions& actions) {
+  TRY(impl_->own_pointers_.set(impl_->config_.root, containers, impl_->pointer_place(), now));
+  impl_->timer(now, actions);
+  return {};
 }
 
 Result<> Kad::publish_for(Bytes record, Instant now, Actions& actions) {
@@ -350,7 +358,7 @@ Status Kad::status(Instant now) const {
   out.memory_bytes = sizeof(Kad) + sizeof(Impl) + in.book_.memory_bytes() + in.flows_.memory_bytes() +
                      in.views_.capacity() * sizeof(in.views_[0]) + in.pending_.capacity() * sizeof(Impl::Pending) +
                      in.lookups_.capacity() * sizeof(in.lookups_[0]) + in.lookups_.size() * sizeof(Impl::Lookup) +
-                     in.publications_.capacity() * sizeof(Impl::Publication) +
+                     in.publications_.capacity() * sizeof(Impl::Publication) + in.own_pointers_.memory_bytes() +
                      in.probes_.capacity() * sizeof(Impl::ToProbe) + in.visitors_.capacity() * sizeof(Contact);
   for (const auto& one : in.views_) {
     out.memory_bytes += one->memory_bytes();
@@ -359,6 +367,8 @@ Status Kad::status(Instant now) const {
   }
   out.identity_bytes = in.book_.size() * (sizeof(Identity) + 4 * sizeof(void*));
   out.records = in.store_.size();
+  out.pointers = in.store_.pointers();
+  out.own_pointers = in.own_pointers_.size();
   out.record_bytes = in.store_.data_bytes();
   out.lookups = in.lookups_.size();
   out.pending = in.pending_.size();

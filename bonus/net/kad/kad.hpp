@@ -47,6 +47,10 @@ class Kad {
   Result<> set_own_record(Bytes record, Instant now, Actions& actions);
   /// Ends publishing; what is stored expires.
   void clear_own_record();
+  /// Publishes pointers to this node under the addresses of these containers, which the record has no room for;
+  /// replaces those before. They go out one after the other and again in turn, at most one a second. kInvalid: an id.
+  /// kExhausted: more than kMaxPointers.
+  Result<> set_own_pointers(std::span<const Bytes> containers, Instant now, Actions& actions);
   /// Publishes the record of a node that cannot do it itself: a relay for a client whose network blocks UDP. A newer
   /// record replaces the one before. kExhausted above kMaxProxied keys.
   Result<> publish_for(Bytes record, Instant now, Actions& actions);
@@ -55,7 +59,7 @@ class Kad {
 
   /// Exactly one LookupDone follows, at once if the answer is here. kExhausted: too many lookups are under way.
   Result<LookupId> lookup(const Hash32& key, LookupKind kind, Instant now, Actions& actions);
-  /// The record of who has this overlay address: rings 2, 1, 0 in turn.
+  /// The record of who has this overlay address, or a pointer to that node: rings 2, 1, 0 in turn.
   Result<LookupId> find_address(const Ipv6& address, Instant now, Actions& actions);
   /// Stores on the closest nodes and again every `republish` until it is replaced by a higher sequence or withdrawn.
   /// kInvalid, kDenied (signature), kConflict (a higher sequence is being published), kExhausted (64 values).

@@ -5,6 +5,7 @@
 
 #include "bonus/net/kad/flows.hpp"
 #include "bonus/net/kad/kad.hpp"
+#include "bonus/net/kad/own_pointers.hpp"
 #include "bonus/net/kad/search.hpp"
 #include "bonus/net/kad/store.hpp"
 #include "bonus/net/kad/table.hpp"
@@ -20,6 +21,7 @@ struct Kad::Impl {
     Instant sent, soft, hard;
     Purpose purpose = Purpose::kContact;
     bool is_slow = false;
+    bool forgiven = false;  // silence may mean that it does not know this kind of data yet
     LookupId lookup = 0;
     std::uint32_t step = 0;  // of the lookup's plan
     std::uint32_t path = 0, depth = 0;
@@ -46,6 +48,7 @@ struct Kad::Impl {
     Hash32 target;
     Instant started, wait_until;
     Bytes best;
+    DataKind best_kind = DataKind::kRecord;
     std::uint64_t best_sequence = 0;
     bool found = false, conflict = false;
     unsigned names = 0, named_hops = 0;
@@ -53,6 +56,7 @@ struct Kad::Impl {
     unsigned hops = 0, requests = 0;
     SharedBytes store;
     DataKind store_kind = DataKind::kRecord;
+    [[nodiscard]] bool publishes(DataKind what) const { return store != nullptr && store_kind == what; }
     bool storing = false;
     std::size_t stores_waiting = 0, stored = 0;
     std::vector<Contact> nodes;
@@ -154,6 +158,8 @@ struct Kad::Impl {
   void refresh_step(Instant now, Actions& actions);
   void check_contacts(Instant now, Actions& actions);
   void dial_back(Instant now, Actions& actions);
+  void publish_pointers(Instant now, Actions& actions);
+  [[nodiscard]] OwnPointers::Place pointer_place() const;
 
   Config config_;
   const Settings& settings_;
@@ -176,6 +182,7 @@ struct Kad::Impl {
   std::vector<std::unique_ptr<Lookup>> lookups_;
   LookupId last_lookup_ = 0;
   std::vector<Publication> publications_;
+  OwnPointers own_pointers_;
   std::vector<ToProbe> probes_;
   std::vector<ToProbe> seeds_;
   std::vector<Contact> visitors_;  // the last strangers that asked us: helpers for dial-back

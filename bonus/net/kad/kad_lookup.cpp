@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kDisjoint = 4, kWide = 8;  // design: d = 4 for keys, names, relays; 8 on conflict or miss
 constexpr std::size_t kEnoughDisjoint = 8;       // answers at the end of each disjoint path
+constexpr std::size_t kPointerCopies = 8;        // they are many, small and cheap to miss: a lookup asks 16 nodes
 constexpr unsigned kNames = 3;
 constexpr std::size_t kDenseStore = 64;  // stored where somebody has crowded around the key
 constexpr double kDense = 4;             // times the expected density: by chance once in a thousand keys
@@ -17,6 +18,12 @@ constexpr Duration kSettle = std::chrono::seconds(4);
 constexpr Duration kHardTimeout = std::chrono::milliseconds(1500);
 
 Position head(const Hash32& key) { return Reader(key).u64(); }
+
+// What answers a lookup: of an address its owner's record, or a pointer to the owner.
+bool answers(LookupKind kind, DataKind data) {
+  if (kind == LookupKind::kValue) return data == DataKind::kValue;
+  return kind == LookupKind::kRecord && (data == DataKind::kRecord || data == DataKind::kPointer);
+}
 
 Duration milliseconds(double ms) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(ms));
@@ -59,19 +66,24 @@ std::vector<Kad::Impl::Attempt> Kad::Impl::plan_for(LookupKind kind) const {
 
 bool Kad::Impl::local_answer(Lookup& one, Instant now) {
   if (one.kind == LookupKind::kNodes) return false;
-  const auto wanted = one.kind == LookupKind::kRecord ? DataKind::kRecord : DataKind::kValue;
   for (const auto& own : publications_)
-    if (own.key == one.key && own.kind == wanted) {
+    if (own.key == one.key && answers(one.kind, own.kind)) {
       one.best = *own.data;
       return one.found = true;
     }
   if (one.kind == LookupKind::kValue) return false;  // others may hold a newer one
+  if (const auto* own = own_pointers_.find(one.key)) {
+    one.best = *own->data;
+    one.best_kind = DataKind::kPointer;
+    return one.found = true;
+  }
   for (const auto& table : views_) {
     const auto* held = store_.find(key_in(table->scope(), one.key), seconds(now));
-    if (held == nullptr || held->kind != wanted) continue;
+    if (held == nullptr || !answers(one.kind, held->kind)) continue;
     std::uint64_t sequence = 0;
-    if (!check(wanted, held->data, one.key, sequence, unix_at(now))) continue;  // expired meanwhile
+    if (!check(held->kind, held->data, one.key, sequence, unix_at(now))) continue;  // expired meanwhile
     one.best = held->data;
+    one.best_kind = held->kind;
     return one.found = true;
   }
   return false;
@@ -89,6 +101,7 @@ void Kad::Impl::start_step(Lookup& one, Instant now, Actions& actions) {
   Search::Rules rules;
   rules.paths = attempt.paths;
   rules.enough = attempt.paths == 1 ? kBucketSize : kEnoughDisjoint;
+  if (one.publishes(DataKind::kPointer)) rules.enough = kPointerCopies;
   rules.per_prefix = settings_.limits.per_prefix_lookup;
   rules.nodes = table->nodes_estimate();
   rules.by_rtt = settings_.policy == Policy::kNear;
@@ -187,9 +200,8 @@ void Kad::Impl::name_it(Lookup& one, std::span<const Candidate> told, unsigned d
 
 void Kad::Impl::found_data(Lookup& one, std::uint32_t path, const Message& m, const crypto::X25519Public& from,
                            float rtt_ms, unsigned depth, Instant now, Actions& actions) {
-  const auto wanted = one.kind == LookupKind::kRecord ? DataKind::kRecord : DataKind::kValue;
   std::uint64_t sequence = 0;
-  if (one.kind == LookupKind::kNodes || m.kind != wanted || !check(m.kind, m.data, one.key, sequence, unix_at(now))) {
+  if (!answers(one.kind, m.kind) || !check(m.kind, m.data, one.key, sequence, unix_at(now))) {
     ++stats_.refused;  // forged or stale: whoever says so has not answered
     one.search->failed(path, from);
     return;
@@ -200,6 +212,7 @@ void Kad::Impl::found_data(Lookup& one, std::uint32_t path, const Message& m, co
   if (one.found && sequence != one.best_sequence) one.conflict = true;
   if (!one.found || sequence > one.best_sequence) {
     one.best = m.data;
+    one.best_kind = m.kind;
     one.best_sequence = sequence;
     one.hops = depth;
   }
@@ -210,7 +223,7 @@ void Kad::Impl::found_data(Lookup& one, std::uint32_t path, const Message& m, co
 void Kad::Impl::step_done(Lookup& one, Instant now, Actions& actions) {
   one.requests += one.search->requests();
   if (one.store != nullptr || one.kind == LookupKind::kNodes) {
-    const auto closest = one.search->closest(kBucketSize);
+    const auto closest = one.search->closest(one.publishes(DataKind::kPointer) ? kPointerCopies : kBucketSize);
     const auto* table = view(one.plan[one.step].scope);
     if (one.store == nullptr || table == nullptr) {
       for (const auto& c : closest) one.nodes.push_back({c.told.key, c.told.endpoint});
@@ -241,11 +254,11 @@ void Kad::Impl::step_done(Lookup& one, Instant now, Actions& actions) {
 void Kad::Impl::store_all(Lookup& one, Instant now, Actions& actions) {
   const auto scope = one.plan[one.step].scope;
   const auto* table = view(scope);
-  const auto closest = one.search->closest(one.widened ? kDenseStore : kBucketSize);
+  const auto copies = one.publishes(DataKind::kPointer) ? kPointerCopies : kBucketSize;
+  const auto closest = one.search->closest(one.widened ? kDenseStore : copies);
   one.storing = true;
   const auto target = head(one.target);
-  if (serves() &&
-      (closest.size() < kBucketSize || (table->self() ^ target) < (closest.back().told.position ^ target))) {
+  if (serves() && (closest.size() < copies || (table->self() ^ target) < (closest.back().told.position ^ target))) {
     Held held{one.target, *one.store, 0, 0, one.store_kind};
     if (check(one.store_kind, held.data, one.key, held.sequence, unix_at(now))) {
       held.until =
@@ -260,6 +273,7 @@ void Kad::Impl::store_all(Lookup& one, Instant now, Actions& actions) {
     pending.key = candidate.told.key;
     pending.endpoint = candidate.told.endpoint;
     pending.purpose = Purpose::kStore;
+    pending.forgiven = one.store_kind == DataKind::kPointer;
     pending.lookup = one.id;
     auto out = message(Type::kStore, 0);
     out.token = candidate.token;
@@ -301,6 +315,7 @@ void Kad::Impl::finish(LookupId id, Instant now, Actions& actions) {
   done.key = one->key;
   done.found = one->found;
   done.data = one->store != nullptr ? Bytes() : std::move(one->best);
+  done.pointer = done.found && one->store == nullptr && one->best_kind == DataKind::kPointer;
   done.nodes = std::move(one->nodes);
   done.hops = one->hops;
   done.requests = one->requests + (one->search && one->kind != LookupKind::kNodes && one->store == nullptr && one->found
@@ -318,6 +333,8 @@ LookupId Kad::Impl::publish(const Publication& publication, bool report, Instant
   std::vector<LookupId> started;
   const auto main = primary().scope();
   for (const auto& table : views_) {
+    // Pointers are many: the other rings only shorten searches.
+    if (publication.kind == DataKind::kPointer && table->scope().ring != Ring::kGlobal) continue;
     auto& one = new_lookup(publication.key, LookupKind::kNodes, now);
     one.silent = !report || table->scope() != main;
     if (!one.silent) first = one.id;

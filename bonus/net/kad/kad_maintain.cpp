@@ -9,7 +9,7 @@ namespace bonus::net::kad {
 
 namespace {
 
-constexpr std::size_t kMaxProbes = 64, kNearPeers = 8, kPublishing = 8;
+constexpr std::size_t kMaxProbes = 64, kNearPeers = 8, kPublishing = 8, kPublishingPointers = 4;
 constexpr Duration kHurry = std::chrono::milliseconds(300), kRetry = std::chrono::seconds(3);
 constexpr Duration kSeedRetry = std::chrono::seconds(10), kDialRetry = std::chrono::seconds(10);
 constexpr Duration kEarly = std::chrono::seconds(15);
@@ -67,7 +67,7 @@ void Kad::Impl::expire_pending(Instant now, Actions& actions) {
   if (pending_.empty()) pending_.shrink_to_fit();
   for (const auto& gone : dead) {
     ++stats_.timeouts;
-    failed(gone.key);
+    if (!gone.forgiven) failed(gone.key);
     next_check_ = std::min(next_check_, now + kRetry);
     auto* one = lookup(gone.lookup);
     if (one == nullptr) continue;
@@ -187,6 +187,23 @@ void Kad::Impl::dial_back(Instant now, Actions& actions) {
   (void)request(std::move(pending), message(Type::kPing, 0), kMinRequest, true, now, actions);
 }
 
+OwnPointers::Place Kad::Impl::pointer_place() const {
+  return [this](const Hash32& key) { return key_in(views_.front()->scope(), key); };
+}
+
+void Kad::Impl::publish_pointers(Instant now, Actions& actions) {
+  const auto next = own_pointers_.next();
+  if (!next || *next > now) return;
+  const auto under_way =
+      std::ranges::count_if(lookups_, [](const auto& l) { return l->publishes(DataKind::kPointer); });
+  if (book_.size() == 0 || static_cast<std::size_t>(under_way) >= kPublishingPointers) {
+    own_pointers_.pause(now + (book_.size() == 0 ? kRetry : OwnPointers::kGap));
+    return;
+  }
+  if (const auto* one = own_pointers_.take(now))
+    publish(Publication{one->key, DataKind::kPointer, one->data, 0, now}, false, now, actions);
+}
+
 void Kad::Impl::timer(Instant now, Actions& actions) {
   if (now >= next_epoch_) rotate_epochs(now);
   expire_pending(now, actions);
@@ -232,6 +249,7 @@ void Kad::Impl::timer(Instant now, Actions& actions) {
     publish(Publication(one), false, now, actions);
     publishing += views_.size();
   }
+  publish_pointers(now, actions);
   if (now >= next_expire_) {
     store_.expire(seconds(now));
     flows_.expire(now);
@@ -245,6 +263,7 @@ std::optional<Instant> Kad::Impl::next() const {
   for (const auto& one : lookups_)
     if (!one->storing && one->wait_until > one->started) out = std::min(out, one->wait_until);
   if (probes_wait_) out = std::min(out, *probes_wait_);
+  if (const auto pointers = own_pointers_.next()) out = std::min(out, *pointers);
   std::size_t publishing = 0;
   for (const auto& one : lookups_) publishing += one->store != nullptr;
   if (publishing < kPublishing)

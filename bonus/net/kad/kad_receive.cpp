@@ -256,6 +256,13 @@ Result<> Kad::Impl::check(DataKind kind, BytesView data, const Hash32& key, std:
     sequence = facts.sequence;
     return {};
   }
+  if (kind == DataKind::kPointer) {
+    // Root key and id hash to the address, or it is another's: there is nothing else to forge.
+    TRY_ASSIGN(const auto pointer, decode_pointer(data));
+    if (address_key(pointer.address()) != key) return fail(refused("a pointer of another address"));
+    sequence = 0;
+    return {};
+  }
   TRY_ASSIGN(const auto value, checker_.value(data));
   if (value_key(value.key, value.salt) != key) return fail(refused("a value of another key"));
   sequence = value.sequence;
@@ -269,6 +276,9 @@ Result<> Kad::Impl::answer_store(const Message& m, Instant now, Actions& actions
   if (m.kind == DataKind::kValue) {
     TRY_ASSIGN(const auto value, decode_value(m.data));
     key = value_key(value.key, value.salt);
+  } else if (m.kind == DataKind::kPointer) {
+    TRY_ASSIGN(const auto pointer, decode_pointer(m.data));
+    key = address_key(pointer.address());
   }
   Held held{key_in(m.scope, key), m.data, 0, 0, m.kind};
   TRY(check(m.kind, m.data, key, held.sequence, unix_at(now)));

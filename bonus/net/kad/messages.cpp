@@ -150,13 +150,25 @@ void put_body(Writer& out, const Message& m, std::size_t budget) {
   }
 }
 
+std::size_t max_size(DataKind kind) {
+  switch (kind) {
+    case DataKind::kRecord:
+      return kMaxRecordBytes;
+    case DataKind::kValue:
+      return kMaxEncodedValue;
+    case DataKind::kPointer:
+      return kMaxPointerBytes;
+  }
+  return 0;
+}
+
 bool get_data(Reader& in, Message& m) {
   const auto kind = in.u8();
   m.kind = static_cast<DataKind>(kind);
-  if (kind != 1 && kind != 2) return false;
+  if (kind < 1 || kind > 3) return false;
   if (m.type == Type::kStore && m.kind == DataKind::kRecord) in.fixed(m.target);
   const auto size = in.u16();
-  if (size == 0 || size > (m.kind == DataKind::kRecord ? kMaxRecordBytes : kMaxEncodedValue)) return false;
+  if (size == 0 || size > max_size(m.kind)) return false;
   m.data = in.bytes(size);
   return in.good();
 }

@@ -6,6 +6,7 @@
 
 #include "bonus/net/kad/types.hpp"
 #include "bonus/net/kad/vivaldi.hpp"
+#include "bonus/net/record/pointer.hpp"
 #include "bonus/net/record/sealed.hpp"
 
 namespace bonus::net::kad {
@@ -27,7 +28,7 @@ enum class Type : std::uint8_t {
   kReached = 10,  ///< The call.
 };
 enum class Find : std::uint8_t { kNodes = 0, kData = 1, kNear = 2 };
-enum class DataKind : std::uint8_t { kRecord = 1, kValue = 2 };
+enum class DataKind : std::uint8_t { kRecord = 1, kValue = 2, kPointer = 3 };
 
 /// One table of one epoch.
 struct Scope {

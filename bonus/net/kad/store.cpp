@@ -17,28 +17,42 @@ const Held* Store::find(const Hash32& key, std::uint32_t now) const {
   return it != held_.end() && it->key == key && it->until > now ? &*it : nullptr;
 }
 
+Result<> Store::make_room(const Held& held, Position self, std::uint32_t now) {
+  const bool pointer = held.kind == DataKind::kPointer;
+  const auto full = [&] { return pointer ? pointers_ >= pointer_limit_ : held_.size() - pointers_ >= limit_; };
+  if (!full()) return {};
+  expire(now);
+  if (!full()) return {};
+  auto far = held_.end();
+  for (auto it = held_.begin(); it != held_.end(); ++it)
+    if ((it->kind == DataKind::kPointer) == pointer &&
+        (far == held_.end() || (prefix_of(it->key) ^ self) > (prefix_of(far->key) ^ self)))
+      far = it;
+  if (far == held_.end() || (prefix_of(far->key) ^ self) <= (prefix_of(held.key) ^ self))
+    return fail(ErrorCode::kExhausted, "DHT store: full of closer ones");
+  if (pointer) --pointers_;
+  held_.erase(far);
+  return {};
+}
+
 Result<> Store::put(Held held, Position self, std::uint32_t now) {
   auto it = std::ranges::lower_bound(held_, held.key, {}, &Held::key);
-  if (it != held_.end() && it->key == held.key && it->until > now) {
-    if (it->kind != held.kind || it->sequence > held.sequence ||
-        (it->sequence == held.sequence && it->data != held.data))
-      return fail(ErrorCode::kConflict, "DHT store: a newer one is held");
-    *it = std::move(held);
-    return {};
-  }
-  if (it != held_.end() && it->key == held.key) {
-    *it = std::move(held);
-    return {};
-  }
-  if (held_.size() >= limit_) {
-    expire(now);
-    if (held_.size() >= limit_) {
-      const auto far = std::ranges::max_element(held_, {}, [&](const Held& h) { return prefix_of(h.key) ^ self; });
-      if (far == held_.end() || (prefix_of(far->key) ^ self) <= (prefix_of(held.key) ^ self))
-        return fail(ErrorCode::kExhausted, "DHT store: full of closer ones");
-      held_.erase(far);
-    }
+  const auto taken = [&] { return it != held_.end() && it->key == held.key; };
+  const bool pointer = held.kind == DataKind::kPointer;
+  // A record says more than a pointer to it: it takes its place, never the other way round.
+  if (taken() && it->until > now && !(it->kind == DataKind::kPointer && held.kind == DataKind::kRecord) &&
+      (it->kind != held.kind || it->sequence > held.sequence ||
+       (it->sequence == held.sequence && it->data != held.data)))
+    return fail(ErrorCode::kConflict, "DHT store: a newer one is held");
+  if (!taken() || (it->kind == DataKind::kPointer) != pointer) {
+    TRY(make_room(held, self, now));
     it = std::ranges::lower_bound(held_, held.key, {}, &Held::key);
+  }
+  if (taken()) {
+    if (it->kind == DataKind::kPointer) --pointers_;
+    if (pointer) ++pointers_;
+    *it = std::move(held);
+    return {};
   }
   if (held_.size() == held_.capacity()) {
     const auto at = it - held_.begin();
@@ -46,12 +60,14 @@ Result<> Store::put(Held held, Position self, std::uint32_t now) {
     it = held_.begin() + at;
   }
   held.data.shrink_to_fit();
+  if (pointer) ++pointers_;
   held_.insert(it, std::move(held));
   return {};
 }
 
 void Store::expire(std::uint32_t now) {
   std::erase_if(held_, [&](const Held& h) { return h.until <= now; });
+  pointers_ = static_cast<std::size_t>(std::ranges::count(held_, DataKind::kPointer, &Held::kind));
 }
 
 std::size_t Store::data_bytes() const {

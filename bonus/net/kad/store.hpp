@@ -1,4 +1,5 @@
-// What a node holds for others: records and values at the keys of an epoch, and the tokens that a store must show.
+// What a node holds for others: records, values and pointers at the keys of an epoch, and the tokens that a store must
+// show.
 #pragma once
 
 #include <span>
@@ -19,18 +20,22 @@ struct Held {
 
 class Store {
  public:
-  explicit Store(std::size_t limit) : limit_(limit) {}
+  /// Records and values share `limit`; pointers, which cost their owner nothing, have a share of their own.
+  Store(std::size_t limit, std::size_t pointer_limit) : limit_(limit), pointer_limit_(pointer_limit) {}
   [[nodiscard]] const Held* find(const Hash32& key, std::uint32_t now) const;
-  /// kConflict: an older sequence, or the same with other content. kExhausted: full, and all others are closer to
-  /// `self` than this one.
+  /// kConflict: an older sequence, or the same with other content, or a pointer where a record is. kExhausted: full,
+  /// and all others are closer to `self` than this one.
   Result<> put(Held held, Position self, std::uint32_t now);
   void expire(std::uint32_t now);
   [[nodiscard]] std::size_t size() const { return held_.size(); }
+  [[nodiscard]] std::size_t pointers() const { return pointers_; }
   [[nodiscard]] std::size_t data_bytes() const;
   [[nodiscard]] std::span<const Held> all() const { return held_; }
 
  private:
-  std::size_t limit_;
+  [[nodiscard]] Result<> make_room(const Held& held, Position self, std::uint32_t now);
+  std::size_t limit_, pointer_limit_;
+  std::size_t pointers_ = 0;
   std::vector<Held> held_;  // ascending key
 };
 

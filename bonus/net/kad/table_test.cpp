@@ -208,7 +208,7 @@ TEST(Tokens, BelongToKeyEndpointAndTime) {
 }
 
 TEST(Store, KeepsTheNewestAndTheClosest) {
-  Store store(3);
+  Store store(3, 3);
   const auto held = [](std::uint8_t key, std::uint64_t sequence, std::uint8_t content) {
     Held out;
     out.key.bytes[0] = key;

@@ -57,6 +57,7 @@ struct Limits {
   std::size_t lookups = 64;                               ///< Under way; more are refused (kExhausted).
   std::size_t pending = 256;                              ///< Requests without an answer.
   std::size_t records = 4096;                             ///< Held for others; the farthest from us goes first.
+  std::size_t pointers = 4096;                            ///< The same of address pointers: a share of their own.
   std::size_t contacts = 1024;                            ///< Known at once, all tables together.
   double new_flows_per_second = 20, new_flow_burst = 40;  ///< Endpoints we begin to talk to.
   std::size_t live_flows = 200;                           ///< Endpoints we talked to within `flow_memory`.
@@ -125,7 +126,8 @@ struct LookupDone {
   LookupKind kind = LookupKind::kRecord;
   Hash32 key;  ///< As given, before epochs.
   bool found = false;
-  Bytes data;                  ///< The record or the encoded value.
+  Bytes data;                  ///< The record or the encoded value; of an address also its pointer.
+  bool pointer = false;        ///< `data` is an AddressPointer to the node whose record is to be looked up.
   std::vector<Contact> nodes;  ///< Closest first: kNodes, and where a put was stored.
   unsigned hops = 0;           ///< Depth of the node that answered; 0: it was here already.
   unsigned requests = 0;
@@ -188,8 +190,10 @@ struct Status {
   bool reachable = false;                                                  ///< Proven by dial-back, or assumed.
   std::size_t contacts = 0, siblings = 0, near = 0, old = 0, buckets = 0;  ///< Of the global table.
   std::size_t country = 0, metro = 0;                                      ///< Contacts of the rings.
-  std::size_t records = 0, lookups = 0, pending = 0, flows = 0;
-  double nodes_estimate = 1;  ///< From the density of siblings.
+  std::size_t records = 0, lookups = 0, pending = 0, flows = 0;            ///< `records`: values and pointers too.
+  std::size_t pointers = 0;                                                ///< Of those held.
+  std::size_t own_pointers = 0;                                            ///< That we publish.
+  double nodes_estimate = 1;                                               ///< From the density of siblings.
   Coordinate coordinate;
   Duration near_rtt{};             ///< Mean over near slots.
   std::size_t memory_bytes = 0;    ///< All that this object holds, capacities counted, without identities and records.
