@@ -65,7 +65,8 @@ struct PortMapper::State {
           fresh = !self->mapping || self->mapping->external != result->external;
         }
         if (fresh)
-          log::info("net.portmap", "the router forwards our port",
+          log::info("net.portmap",
+                    self->request.ipv6 ? "the router's firewall lets our port in" : "the router forwards our port",
                     {{"external", to_string(result->external)},
                      {"protocol", result->protocol},
                      {"lifetime_s", result->lifetime_s}});
@@ -76,8 +77,13 @@ struct PortMapper::State {
         wait = result->lifetime_s == 0 ? self->options.lifetime / 2 : Duration(seconds(result->lifetime_s)) / 2;
         wait = std::clamp<Duration>(wait, kMinRenewal, kMaxRenewal);
       } else {
-        if (result.error().message != last_reason)
-          log::info("net.portmap", "no port could be opened at the router; peers reach us by hole punching or relays",
+        // Most networks have no IPv6 yet: nothing to tell anybody.
+        if (result.error().message != last_reason &&
+            (!self->request.ipv6 || result.error().code != ErrorCode::kNotFound))
+          log::info("net.portmap",
+                    self->request.ipv6
+                        ? "the router opens no port of IPv6"
+                        : "no port could be opened at the router; peers reach us by hole punching or relays",
                     {{"reason", result.error().message}});
         last_reason = result.error().message;
         set(self, std::nullopt);
@@ -102,7 +108,9 @@ PortMapper::PortMapper(runtime::Executor executor, runtime::BlockingPool& pool, 
       std::chrono::duration_cast<std::chrono::milliseconds>(options.timeout).count(), 100, 10000));
   random.fill(request.nonce);
   request.pcp = options.pcp, request.nat_pmp = options.nat_pmp, request.upnp = options.upnp;
+  request.ipv6 = options.ipv6;
   request.gateway = options.gateway;
+  request.own = options.own;
   request.pcp_port = options.pcp_port;
   state_->options = std::move(options);
 }

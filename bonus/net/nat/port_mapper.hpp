@@ -1,5 +1,5 @@
-// Keeps a port open at the home router: PCP (RFC 6887), NAT-PMP (RFC 6886), then UPnP-IGD; renews it in time and
-// removes it at stop.
+// Keeps a port open at the home router: PCP (RFC 6887), NAT-PMP (RFC 6886), then UPnP-IGD, and of IPv6 a pinhole in its
+// firewall by PCP; renews it in time and removes it at stop.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,10 @@ namespace bonus::net::nat {
 
 struct PortMapperOptions {
   bool pcp = true, nat_pmp = true, upnp = true;
+  /// Keeps the router's IPv6 firewall open for the port instead (PCP); a node with both families has two mappers.
+  bool ipv6 = false;
   Ipv6 gateway;  ///< Zero: the default route's.
+  Ipv6 own;      ///< With `ipv6`: the address to open; zero: the one that this machine uses on the Internet.
   std::uint16_t pcp_port = 5351;
   Duration lifetime = std::chrono::hours(1);   ///< Asked for; renewed at half of what is granted.
   Duration retry = std::chrono::minutes(5);    ///< After no router answered; doubled up to an hour.

@@ -3,6 +3,7 @@
 #include "bonus/net/nat/port_mapper.hpp"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -27,7 +28,13 @@ using std::chrono::milliseconds;
 /// Answers MAP requests as told; records what was asked.
 class Router {
  public:
-  explicit Router(std::function<std::vector<Bytes>(const Bytes& request)> answer) : answer_(std::move(answer)) {
+  explicit Router(std::function<std::vector<Bytes>(const Bytes& request)> answer, bool ipv6 = false)
+      : answer_(std::move(answer)) {
+    if (ipv6) {
+      listen6();
+      thread_ = std::thread([this] { serve(); });
+      return;
+    }
     fd_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     sockaddr_in at{};
     at.sin_family = AF_INET;
@@ -49,15 +56,25 @@ class Router {
     const std::lock_guard lock(mutex_);
     return requests_;
   }
-  std::uint16_t port = 0;
+  std::uint16_t port = 0;  ///< 0: this machine has no IPv6.
 
  private:
+  void listen6() {
+    fd_ = ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in6 at{};
+    at.sin6_family = AF_INET6;
+    at.sin6_addr = in6addr_loopback;
+    socklen_t size = sizeof at;
+    if (::bind(fd_, reinterpret_cast<sockaddr*>(&at), size) == 0 &&
+        ::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size) == 0)
+      port = ntohs(at.sin6_port);
+  }
   void serve() {
     while (!stop_) {
       pollfd entry{fd_, POLLIN, 0};
       if (::poll(&entry, 1, 20) != 1) continue;
       Bytes buffer(2000);
-      sockaddr_in from{};
+      sockaddr_storage from{};
       socklen_t size = sizeof from;
       const ssize_t got = ::recvfrom(fd_, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
       if (got <= 0) continue;
@@ -188,6 +205,71 @@ TEST(PortMapping, FindsTheDefaultRoute) {
   EXPECT_EQ(to_string(parse_routes(routes).value()), "192.168.0.1");
   EXPECT_EQ(parse_routes(head).error().code, ErrorCode::kNotFound);
   EXPECT_FALSE(parse_routes("eth0 00000000 zz 0003 0 0 1 00000000\n\nx"));
+}
+
+TEST(PortMapping, FindsTheDefaultRouteOfIpv6) {
+  const std::string zero(32, '0'), link = "fe80000000000000000000000000000";
+  const auto line = [&](const std::string& to, const char* bits, const std::string& hop, const char* metric,
+                        const char* flags, const char* device) {
+    return fmt::format("{} {} {} 00 {} {} 00000001 00000000 {} {:>8}\n", to, bits, zero, hop, metric, flags, device);
+  };
+  const std::string others = line("2001" + std::string(28, '0'), "40", zero, "00000100", "00000001", "eth0") +
+                             line(zero, "00", zero, "ffffffff", "00200200", "lo") +
+                             line(zero, "00", zero, "00000001", "00000001", "ppp0");  // no router there
+  EXPECT_EQ(parse_routes6(others).error().code, ErrorCode::kNotFound);
+  const auto found = parse_routes6(others + line(zero, "00", link + "1", "00000400", "00000003", "wlan0") +
+                                   line(zero, "00", link + "2", "00000064", "00450003", "eth0"));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(to_string(found->address), "fe80::2");
+  EXPECT_EQ(found->device, "eth0");
+  EXPECT_FALSE(parse_routes6(line(zero, "00", "fe80", "00000001", "00000003", "eth0") + "0 0 x"));
+}
+
+/// A response that lets in what was asked for: of a firewall the external endpoint is the internal one.
+Bytes let_in(const Bytes& request) {
+  Bytes out = grant(request);
+  out.resize(42);
+  out.insert(out.end(), request.begin() + 40, request.begin() + 42);
+  out.insert(out.end(), request.begin() + 8, request.begin() + 24);
+  return out;
+}
+
+TEST(PortMapping, OpensTheFirewallOfIpv6) {
+  Router router([](const Bytes& request) { return std::vector<Bytes>{grant(request), let_in(request)}; }, true);
+  if (router.port == 0) GTEST_SKIP() << "no IPv6 on loopback here";
+  MappingRequest request = request_to(router);
+  request.ipv6 = true;
+  request.gateway = request.own = parse_ip("::1").value();
+  const auto mapping = open_port(request);
+  ASSERT_TRUE(mapping) << mapping.error().message;
+  EXPECT_EQ(to_string(mapping->external), "[::1]:51820");  // not the address of IPv4 that came first
+  EXPECT_EQ(mapping->lifetime_s, 600U);
+  EXPECT_EQ(to_hex(router.requests().front()),
+            "02010000"
+            "00000258"
+            "00000000000000000000000000000001"
+            "0102030405060708090a0b0c"
+            "11000000"
+            "ca6cca6c"
+            "00000000000000000000000000000001");
+  request.own = {};  // it is closed for the address that it was opened for
+  ASSERT_TRUE(close_port(request, *mapping));
+  EXPECT_EQ(to_hex(BytesView(router.requests().back()).subspan(4, 20)),
+            "00000000"
+            "00000000000000000000000000000001");
+}
+
+TEST(PortMapping, AnAddressThatIsGoneIsNotOpened) {
+  Router router([](const Bytes& request) { return std::vector<Bytes>{let_in(request)}; }, true);
+  if (router.port == 0) GTEST_SKIP() << "no IPv6 on loopback here";
+  MappingRequest request = request_to(router);
+  request.ipv6 = true;
+  request.gateway = parse_ip("::1").value();
+  request.own = parse_ip("2001:db8::7").value();
+  const auto mapping = open_port(request);
+  ASSERT_FALSE(mapping);
+  EXPECT_NE(mapping.error().message.find("2001:db8::7"), std::string::npos);
+  EXPECT_TRUE(router.requests().empty());
 }
 
 TEST(PortMapper, ReportsTheMappingAndRemovesItAtStop) {

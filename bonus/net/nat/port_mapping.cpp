@@ -1,4 +1,4 @@
-// PCP by our own codec, NAT-PMP and UPnP-IGD by their libraries.
+// PCP by our own client, NAT-PMP and UPnP-IGD by their libraries.
 #include "bonus/net/nat/port_mapping.hpp"
 
 #include <arpa/inet.h>
@@ -8,9 +8,7 @@
 #include <miniupnpc/upnperrors.h>
 #include <natpmp.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <charconv>
@@ -18,85 +16,11 @@
 #include <memory>
 #include <sstream>
 
-#include "bonus/net/nat/pcp.hpp"
+#include "bonus/net/nat/descriptor.hpp"
+#include "bonus/net/nat/pcp_client.hpp"
 
 namespace bonus::net::nat {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-in_addr_t to_in_addr(const Ipv6& address) {
-  in_addr_t out = 0;
-  std::memcpy(&out, address.bytes.data() + 12, 4);
-  return out;
-}
-
-Ipv6 from_in_addr(in_addr_t address) {
-  Ipv6 out;
-  out.bytes[10] = out.bytes[11] = 0xff;
-  std::memcpy(out.bytes.data() + 12, &address, 4);
-  return out;
-}
-
-bool readable(int fd, int timeout_ms) {
-  pollfd entry{fd, POLLIN, 0};
-  return ::poll(&entry, 1, timeout_ms) == 1 && (entry.revents & POLLIN) != 0;
-}
-
-/// Router and our address as seen from it.
-Result<PortMapping> pcp_map(const MappingRequest& request, const Ipv6& gateway, std::uint32_t lifetime_s,
-                            const UdpEndpoint& suggested) {
-  const Descriptor fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_in router{};
-  router.sin_family = AF_INET;
-  router.sin_port = htons(request.pcp_port);
-  router.sin_addr.s_addr = to_in_addr(gateway);
-  sockaddr_in own{};
-  socklen_t own_size = sizeof own;
-  if (fd.get() < 0 || ::connect(fd.get(), reinterpret_cast<sockaddr*>(&router), sizeof router) != 0 ||
-      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&own), &own_size) != 0)
-    return fail(ErrorCode::kUnavailable, "PCP: the router's address cannot be reached");
-  PcpMap map;
-  map.lifetime_s = lifetime_s;
-  map.client = from_in_addr(own.sin_addr.s_addr);
-  map.nonce = request.nonce;
-  map.internal_port = request.port;
-  map.external = suggested;
-  const Bytes datagram = encode_pcp_request(map);
-  // Section 8.1.1 with shorter times: nobody waits half an hour for a router that does not speak PCP.
-  int left = static_cast<int>(request.timeout_ms);
-  for (int wait = 250; left > 0; wait *= 2) {
-    if (::send(fd.get(), datagram.data(), datagram.size(), 0) < 0)
-      return fail(ErrorCode::kUnavailable, "PCP: the router does not take part");
-    for (int slice = std::min(wait, left); slice > 0; slice -= 50, left -= 50) {
-      if (!readable(fd.get(), std::min(slice, 50))) continue;
-      std::array<std::uint8_t, kPcpMaxSize> buffer{};
-      const ssize_t size = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
-      if (size < 0) return fail(ErrorCode::kUnavailable, "PCP: the router does not take part");
-      const auto answer = decode_pcp_answer(BytesView(buffer).first(static_cast<std::size_t>(size)));
-      // A NAT-PMP router answers with version 0 and "unsupported version" (RFC 6887, appendix A).
-      if (size >= 2 && buffer[0] == 0) return fail(ErrorCode::kUnavailable, "PCP: the router speaks NAT-PMP only");
-      if (!answer) continue;
-      if (answer->result != 0)
-        return fail(ErrorCode::kDenied, "PCP: the router refused: " + pcp_result(answer->result));
-      if (answer->map.nonce != request.nonce || answer->map.internal_port != request.port) continue;
-      return PortMapping{answer->map.external, "pcp", answer->map.lifetime_s};
-    }
-  }
-  return fail(ErrorCode::kUnavailable, "PCP: the router did not answer");
-}
 
 struct NatPmp {
   NatPmp() = default;
@@ -253,15 +177,82 @@ Result<Ipv6> parse_routes(std::string_view text) {
   return from_in_addr(best->second);
 }
 
-Result<Ipv6> default_gateway() {
-  std::ifstream file("/proc/thread-self/net/route");
-  std::string text;
+Result<Gateway> parse_routes6(std::string_view text) {
+  // Destination, its length, source, its length, next hop, metric, references, uses, flags, device; all hexadecimal.
+  std::istringstream lines{std::string(text)};
   std::string line;
-  for (int lines = 0; lines < 4096 && std::getline(file, line); ++lines) text += line + "\n";
-  return parse_routes(text);
+  std::optional<std::pair<unsigned long, Gateway>> best;
+  while (std::getline(lines, line)) {
+    std::istringstream fields(line);
+    std::string to, to_bits, from, from_bits, hop, metric, references, uses, flags;
+    Gateway router;
+    if (!(fields >> to >> to_bits >> from >> from_bits >> hop >> metric >> references >> uses >> flags >>
+          router.device))
+      continue;
+    const auto address = from_hex(hop);
+    constexpr unsigned long kUp = 1, kGateway = 2;  // RTF_UP, RTF_GATEWAY
+    const unsigned long set = std::strtoul(flags.c_str(), nullptr, 16),
+                        cost = std::strtoul(metric.c_str(), nullptr, 16);
+    if (to_bits != "00" || from_bits != "00" || !address || address->size() != 16 ||
+        (set & (kUp | kGateway)) != (kUp | kGateway))
+      continue;
+    std::ranges::copy(*address, router.address.bytes.begin());
+    if (!best || cost < best->first) best = {cost, router};
+  }
+  if (!best) return fail(ErrorCode::kNotFound, "there is no IPv6 default route");
+  return best->second;
 }
 
+namespace {
+
+/// Of a file of /proc, as the calling thread's network namespace has it.
+std::string routes_of(const char* path) {
+  std::ifstream file(path);
+  std::string text, line;
+  for (int lines = 0; lines < 4096 && std::getline(file, line); ++lines) text += line + "\n";
+  return text;
+}
+
+/// The address that this machine would use on the Internet: the stable one of those that it has (RFC 5014).
+Result<Ipv6> own_global_address() {
+  const Descriptor fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  constexpr int kAddressPreferences = 72, kPreferPublic = 2;  // linux/in6.h, which glibc's headers exclude
+  std::ignore = ::setsockopt(fd.get(), IPPROTO_IPV6, kAddressPreferences, &kPreferPublic, sizeof kPreferPublic);
+  sockaddr_in6 anywhere{}, own{};
+  anywhere.sin6_family = AF_INET6;
+  anywhere.sin6_port = htons(9);
+  anywhere.sin6_addr.s6_addr[0] = 0x20;  // 2000::, an address of the Internet; nothing is sent
+  socklen_t size = sizeof own;
+  Ipv6 out;
+  if (fd.get() < 0 || ::connect(fd.get(), reinterpret_cast<sockaddr*>(&anywhere), sizeof anywhere) != 0 ||
+      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0)
+    return fail(ErrorCode::kNotFound, "there is no way to the IPv6 Internet");
+  std::ranges::copy(own.sin6_addr.s6_addr, out.bytes.begin());
+  if (!is_global_unicast(out)) return fail(ErrorCode::kNotFound, "this machine has no global IPv6 address");
+  return out;
+}
+
+Result<PcpServer> pinhole_server(const MappingRequest& request, const Ipv6& own) {
+  PcpServer out{{request.gateway, {}}, own};
+  if (out.router.address.is_zero()) {
+    TRY_ASSIGN(out.router, default_gateway6());
+  }
+  if (out.own.is_zero()) {
+    TRY_ASSIGN(out.own, own_global_address());
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Ipv6> default_gateway() { return parse_routes(routes_of("/proc/thread-self/net/route")); }
+Result<Gateway> default_gateway6() { return parse_routes6(routes_of("/proc/thread-self/net/ipv6_route")); }
+
 Result<PortMapping> open_port(const MappingRequest& request) {
+  if (request.ipv6) {
+    TRY_ASSIGN(const auto server, pinhole_server(request, request.own));
+    return pcp_map(request, server, request.lifetime_s, {server.own, request.port});
+  }
   std::string reasons;
   bool refused = false;
   const auto note = [&](const Error& error) {
@@ -275,7 +266,7 @@ Result<PortMapping> open_port(const MappingRequest& request) {
     gateway = *found;
   }
   if (request.pcp) {
-    auto mapping = pcp_map(request, gateway, request.lifetime_s, {{}, request.port});
+    auto mapping = pcp_map(request, {{gateway, {}}, {}}, request.lifetime_s, {{}, request.port});
     if (mapping) return mapping;
     note(mapping.error());
   }
@@ -294,14 +285,22 @@ Result<PortMapping> open_port(const MappingRequest& request) {
 
 Result<> close_port(const MappingRequest& request, const PortMapping& mapping) {
   if (mapping.protocol == "upnp") return upnp_unmap(request, mapping);
+  if (request.ipv6) {
+    // What it was opened for; meanwhile the machine may prefer another address.
+    TRY_ASSIGN(const auto server,
+               pinhole_server(request, request.own.is_zero() ? mapping.external.address : request.own));
+    const auto done = pcp_map(request, server, 0, mapping.external);
+    if (!done) return fail(done.error());
+    return {};
+  }
   Ipv6 gateway = request.gateway;
   if (gateway.is_zero()) {
     auto found = default_gateway();
     if (!found) return fail(found.error());
     gateway = *found;
   }
-  const auto done =
-      mapping.protocol == "pcp" ? pcp_map(request, gateway, 0, mapping.external) : natpmp_map(request, gateway, 0, 0);
+  const auto done = mapping.protocol == "pcp" ? pcp_map(request, {{gateway, {}}, {}}, 0, mapping.external)
+                                              : natpmp_map(request, gateway, 0, 0);
   if (!done) return fail(done.error());
   return {};
 }

@@ -127,7 +127,7 @@ void Overlay::Impl::begin() {
   if (options.reachable) paths->set_reachable(true, now(), actions);
   carry_out(actions);
   if (options.bound) use_addresses({{*options.bound, 128}});
-  if (options.map_ports && parts.outside) start_mapper();
+  if (options.map_ports && parts.outside) start_mappers();
   publish_record();
   if (parts.helper != nullptr && !options.bound) tasks->spawn("addresses", watch_addresses());
   looked = began = now();
@@ -270,10 +270,14 @@ void Overlay::start() {
 void Overlay::stop() {
   if (!impl_ || impl_->stopped.exchange(true)) return;
   impl_->tasks->stop();
-  if (impl_->mapper && impl_->mapped) {
-    auto closing = impl_->mapper->stop();
-    boost::asio::co_spawn(impl_->strand, std::move(closing), boost::asio::use_future).wait_for(kMapperPatience);
-  }
+  std::vector<std::future<void>> closing;
+  const auto close = [&](nat::PortMapper& mapper) {
+    auto stopping = mapper.stop();
+    closing.push_back(boost::asio::co_spawn(impl_->strand, std::move(stopping), boost::asio::use_future));
+  };
+  if (impl_->mapper && impl_->mapped) close(*impl_->mapper);
+  if (impl_->mapper6 && impl_->mapped6) close(*impl_->mapper6);
+  for (const auto& one : closing) one.wait_for(kMapperPatience);
   // The strand ends what is its own; nothing else is posted to it after `stopped`.
   std::promise<void> done;
   boost::asio::post(impl_->strand, [this, &done] {
@@ -283,6 +287,7 @@ void Overlay::stop() {
     if (impl_->links) impl_->links->stop();
     impl_->mapper.reset();
     done.set_value();
+    impl_->mapper6.reset();
   });
   done.get_future().wait();
   impl_->engine->stop();

@@ -89,7 +89,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
 
   // ---- TLS links and the home router (overlay_links.cpp)
   [[nodiscard]] Result<> open_links();
-  void start_mapper();
+  void start_mappers();
   /// Nobody answers by UDP: asks the first hints by TLS who they are, so that one of them can relay.
   void bootstrap_by_tls();
   /// We relay: a client on a TLS link cannot store its record in the DHT itself.
@@ -100,7 +100,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   void handle_found(const FindAnswer& answer);
   [[nodiscard]] bool ask_relay(const Ipv6& wanted, Waiter& waiter);
   void ask_relay_again();
-  void on_mapping(const std::optional<nat::PortMapping>& mapping);
+  void on_mapping(std::optional<UdpEndpoint>& known, const std::optional<nat::PortMapping>& mapping);
 
   // ---- what people ask (overlay_status.cpp)
   [[nodiscard]] boost::json::object describe(const NodeRecord& record) const;
@@ -132,8 +132,8 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   std::unique_ptr<nat::PathManager> paths;
   std::unique_ptr<device::Engine> engine;
   std::unique_ptr<nat::TlsLinks> links;
-  std::unique_ptr<nat::PortMapper> mapper;
-  std::optional<UdpEndpoint> mapped;
+  std::unique_ptr<nat::PortMapper> mapper, mapper6;  // of IPv6: a pinhole
+  std::optional<UdpEndpoint> mapped, mapped6;
   std::map<std::uint32_t, std::shared_ptr<ExtraSocket>> extra_sockets;  // by via; shared with their own handlers
 
   NodeRecord record;

@@ -87,21 +87,21 @@ Result<> Overlay::Impl::open_links() {
   });
 }
 
-void Overlay::Impl::on_mapping(const std::optional<nat::PortMapping>& mapping) {
+void Overlay::Impl::on_mapping(std::optional<UdpEndpoint>& known, const std::optional<nat::PortMapping>& mapping) {
   nat::Actions actions;
-  if (mapped) paths->remove_mapping(*mapped, actions);
-  mapped.reset();
+  if (known) paths->remove_mapping(*known, actions);
+  known.reset();
   if (mapping) {
-    mapped = mapping->external;
-    paths->add_mapping(*mapped, actions);
-    log::info("net", "port_mapped", {{"external", to_string(*mapped)}, {"protocol", mapping->protocol}});
+    known = mapping->external;
+    paths->add_mapping(*known, actions);
+    log::info("net", "port_mapped", {{"external", to_string(*known)}, {"protocol", mapping->protocol}});
   }
   carry_out(actions);
   record_stale = true;
   arm();
 }
 
-void Overlay::Impl::start_mapper() {
+void Overlay::Impl::start_mappers() {
   nat::PortMapperOptions mapper_options;
   const auto outside = parts.outside;
   mapper_options.open = [outside](const nat::MappingRequest& request) -> Result<nat::PortMapping> {
@@ -115,13 +115,21 @@ void Overlay::Impl::start_mapper() {
   mapper_options.close = [outside](const nat::MappingRequest& request, const nat::PortMapping& mapping) {
     return outside([&] { return nat::close_port(request, mapping); });
   };
-  mapper = std::make_unique<nat::PortMapper>(
-      strand, parts.pool, parts.random, engine->local_port(),
-      [weak = weak_from_this()](const std::optional<nat::PortMapping>& mapping) {
-        if (const auto impl = weak.lock(); impl && !impl->stopped) impl->on_mapping(mapping);
-      },
-      std::move(mapper_options));
-  mapper->start();
+  const auto start_one = [&](std::optional<UdpEndpoint> Impl::* known) {
+    auto out = std::make_unique<nat::PortMapper>(
+        strand, parts.pool, parts.random, engine->local_port(),
+        [weak = weak_from_this(), known](const std::optional<nat::PortMapping>& mapping) {
+          if (const auto impl = weak.lock(); impl && !impl->stopped) impl->on_mapping((*impl).*known, mapping);
+        },
+        mapper_options);
+    out->start();
+    return out;
+  };
+  mapper = start_one(&Impl::mapped);
+  if (options.bound && is_ipv4(*options.bound)) return;  // nothing comes in by IPv6
+  mapper_options.ipv6 = true;
+  if (options.bound) mapper_options.own = *options.bound;
+  mapper6 = start_one(&Impl::mapped6);
 }
 
 void Overlay::Impl::bootstrap_by_tls() {

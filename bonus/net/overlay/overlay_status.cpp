@@ -141,6 +141,7 @@ json::object Overlay::Impl::status() {
           {"nat", nat::to_string(paths->nat_kind())},
           {"public_endpoints", std::move(public_endpoints)},
           {"mapped", mapped ? json::value(to_string(*mapped)) : json::value(nullptr)},
+          {"mapped6", mapped6 ? json::value(to_string(*mapped6)) : json::value(nullptr)},
           {"reachable", dht_status.reachable},
           {"relays", std::move(relays)},
           {"peers", tunnels.size()},
