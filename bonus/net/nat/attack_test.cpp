@@ -224,6 +224,37 @@ TEST(Attack, NothingIsAmplifiedBeforeRoutability) {
   }
 }
 
+TEST(Attack, WhoIsNamedFalselyGetsThreeProbesOneOfThemLarge) {
+  Pair pair(8, Router::kOpen, Router::kOpen);
+  pair.settle();
+  Counter victim;
+  watch(pair.net, victim);
+  // The liar names a victim's address as that of a node that does not exist, for every lookup of ours anew.
+  for (std::uint16_t i = 0; i < 20; ++i) {
+    crypto::X25519Public nobody;
+    pair.net.random.fill(nobody.bytes);
+    pair.a->act([&](Actions& out) {
+      pair.a->paths().meet(nobody, {kVictim, static_cast<std::uint16_t>(1000 + i)}, pair.net.events.now(), out);
+    });
+    pair.net.run(milliseconds(50));
+  }
+  pair.net.run(seconds(20));
+  EXPECT_GE(victim.packets, 3U);
+  EXPECT_LE(victim.packets, 5U) << "the budget of an address holds for all names together";
+  EXPECT_LE(victim.bytes, 5U * kMaxDatagram);
+  for (const Ipv6& address : {v4(10, 1, 2, 3), v4(127, 0, 0, 1), v4(224, 0, 0, 1)}) {
+    Counter none;
+    pair.net.tap = [&](const UdpEndpoint&, const UdpEndpoint& to, const Bytes& datagram) {
+      if (to.address == address) none.add(datagram.size());
+    };
+    crypto::X25519Public nobody;
+    pair.net.random.fill(nobody.bytes);
+    pair.a->act([&](Actions& out) { pair.a->paths().meet(nobody, {address, 1000}, pair.net.events.now(), out); });
+    pair.net.run(seconds(2));
+    EXPECT_EQ(none.packets, 0U);
+  }
+}
+
 TEST(Attack, PrivateMulticastAndOverlayAddressesAreNotProbed) {
   Internet net(1);
   Host& a = net.add_host("a", v4(8, 8, 1, 1), nullptr);

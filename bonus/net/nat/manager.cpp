@@ -15,6 +15,7 @@ constexpr auto kRelayHeadStart = milliseconds(250);  // of direct probes before 
 constexpr auto kHomeRetry = seconds(120);
 constexpr auto kMoved = milliseconds(250);  // for relays to hear of our new address first
 constexpr std::size_t kMaxRelaysKnown = 16, kMaxRecordRelays = 2;
+constexpr int kMeetProbes = 3;
 
 Duration backoff(int cycle) { return seconds(std::min(120, 3 << std::min(cycle - 1, 6))); }
 
@@ -145,7 +146,7 @@ void PathManager::Impl::choose_home(Instant now, Actions& out) {
   for (const NodeRecord& relay : known_relays_) context_.relays.learn(relay);
 }
 
-Result<> PathManager::Impl::connect(const NodeRecord& record, Instant now, Actions& out) {
+Result<> PathManager::Impl::connect(const NodeRecord& record, Instant now, Actions& out, bool at_once) {
   const Key key = record.tunnel.key;
   if (key == self_) return fail(ErrorCode::kInvalid, "a node needs no path to itself");
   Peer* peer = find_or_add(key, now, out);
@@ -155,10 +156,21 @@ Result<> PathManager::Impl::connect(const NodeRecord& record, Instant now, Actio
   peer->paths.set_record_known(true);
   if (record.has(kRelays)) context_.relays.learn(*peer->record);
   const bool fresh = !std::exchange(peer->wanted, true);
+  if (fresh && at_once) peer->paths.hurry();
   if (fresh || (newer && !peer->paths.has_direct())) begin_cycle(*peer, now, out);
   step(*peer, now, out);
   schedule(*peer);
   return {};
+}
+
+void PathManager::Impl::meet(const Key& key, const UdpEndpoint& endpoint, Instant now, Actions& out) {
+  if (key == self_ || !context_.may_probe(endpoint)) return;
+  Peer* peer = find_or_add(key, now, out);
+  if (peer == nullptr || peer->wanted || peer->paths.current()) return;
+  peer->paths.hurry();
+  peer->paths.offer({endpoint, 0}, Word::kThird, kMeetProbes, now);
+  step(*peer, now, out);
+  schedule(*peer);
 }
 
 void PathManager::Impl::forget(const Key& key, Actions& out) {

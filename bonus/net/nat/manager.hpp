@@ -45,7 +45,8 @@ class PathManager::Impl {
   void set_self(BytesView record);
   void set_local(std::vector<LocalAddress> addresses, std::uint16_t port, Instant now, Actions& out);
   void set_relays(std::vector<NodeRecord> relays, Instant now, Actions& out);
-  [[nodiscard]] Result<> connect(const NodeRecord& record, Instant now, Actions& out);
+  [[nodiscard]] Result<> connect(const NodeRecord& record, Instant now, Actions& out, bool at_once);
+  void meet(const Key& key, const UdpEndpoint& endpoint, Instant now, Actions& out);
   void forget(const Key& key, Actions& out);
   void on_payload(DatagramKind kind, const Key& from, const PathEndpoint& path, BytesView payload, Instant now,
                   Actions& out);

@@ -67,8 +67,11 @@ void PathManager::set_relays(std::vector<NodeRecord> relays, Instant now, Action
 void PathManager::set_reachable(bool reachable, Instant now, Actions& out) {
   if (std::exchange(impl_->reachable_, reachable) != reachable) impl_->choose_home(now, out);
 }
-Result<> PathManager::connect(const NodeRecord& record, Instant now, Actions& out) {
-  return impl_->connect(record, now, out);
+Result<> PathManager::connect(const NodeRecord& record, Instant now, Actions& out, bool at_once) {
+  return impl_->connect(record, now, out, at_once);
+}
+void PathManager::meet(const crypto::X25519Public& peer, const UdpEndpoint& endpoint, Instant now, Actions& out) {
+  impl_->meet(peer, endpoint, now, out);
 }
 void PathManager::forget(const crypto::X25519Public& peer, Actions& out) { impl_->forget(peer, out); }
 void PathManager::on_payload(DatagramKind kind, const crypto::X25519Public& from, const PathEndpoint& path,

@@ -60,8 +60,11 @@ class PathManager {
   void set_reachable(bool reachable, Instant now, Actions& out);
 
   /// Wants a path to this peer; again with a newer record. kExhausted when the table is full of wanted peers; kInvalid
-  /// for ourselves.
-  [[nodiscard]] Result<> connect(const NodeRecord& record, Instant now, Actions& out);
+  /// for ourselves. `at_once`: traffic of our own waits, so the first probe of an unproven endpoint brings our record.
+  [[nodiscard]] Result<> connect(const NodeRecord& record, Instant now, Actions& out, bool at_once = false);
+  /// The DHT says that the node which traffic of ours waits for has this key and is there; its record is not here yet.
+  /// One probe with our record asks for it, few small ones follow. Whether it is the right node, its record tells.
+  void meet(const crypto::X25519Public& peer, const UdpEndpoint& endpoint, Instant now, Actions& out);
   void forget(const crypto::X25519Public& peer, Actions& out);
 
   /// An opened kPath or kRelay payload. A link or socket is always named by the same PathEndpoint. `path` says where it

@@ -85,6 +85,36 @@ TEST(Paths, AllPairsOfNatKinds) {
   }
 }
 
+TEST(Paths, InAHurryOneRoundTripProvesThePath) {
+  for (const bool at_once : {false, true}) {
+    Pair pair(3, Router::kOpen, Router::kOpen);
+    pair.net.link.loss = 0;
+    pair.net.link.jitter = {};
+    pair.settle();
+    const Instant since = pair.net.events.now();
+    pair.a->act([&](Actions& out) { ASSERT_TRUE(pair.a->paths().connect(pair.b->record(), since, out, at_once)); });
+    pair.net.run(seconds(1));
+    const auto one_way = pair.net.link.delay;
+    EXPECT_LE(first(*pair.a, *pair.b, since, true), (at_once ? 2 : 4) * one_way + milliseconds(2));
+    if (!at_once) EXPECT_GT(first(*pair.a, *pair.b, since, true), 3 * one_way);
+  }
+}
+
+TEST(Paths, MeetingSomebodyNamedGivesItsRecordAndAPathInOneRoundTrip) {
+  Pair pair(4, Router::kOpen, Router::kOpen);
+  pair.net.link.loss = 0;
+  pair.settle();
+  const Instant since = pair.net.events.now();
+  pair.a->act([&](Actions& out) { pair.a->paths().meet(pair.b->key(), {pair.b->address, pair.b->port}, since, out); });
+  pair.net.run(2 * pair.net.link.delay + milliseconds(10));
+  ASSERT_FALSE(pair.a->learned.empty());
+  EXPECT_EQ(pair.a->learned[0], pair.b->encode_record());
+  pair.net.run(milliseconds(50));
+  EXPECT_TRUE(pair.a->paths().path(pair.b->key())) << "before anybody wants it";
+  ASSERT_FALSE(pair.b->learned.empty()) << "the other can answer a handshake";
+  EXPECT_EQ(pair.b->learned[0], pair.a->encode_record());
+}
+
 TEST(Paths, BlockedUdpGoesThroughTls) {
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     for (const Router other : {Router::kOpen, Router::kPort, Router::kSymmetric}) {

@@ -154,7 +154,8 @@ void PathSet::send_probe(Candidate& c, Instant now, Actions& out, std::uint16_t 
   probe.size = kMinProbePayload;
   if (mtu != 0) {
     probe.size = mtu + kWireGuardOverhead - kSealOverhead;
-  } else if ((c.proven || c.word == Word::kChannel) && (!known_to_peer_ || !record_known_)) {
+  } else if ((c.proven || c.word == Word::kChannel || std::exchange(hurried_, false)) &&
+             (!known_to_peer_ || !record_known_)) {
     if (!known_to_peer_) probe.record = context_.self_record;
     probe.want_record = !record_known_;
     probe.size = kMaxPathPayload;

@@ -51,6 +51,9 @@ class PathSet {
   void on_timer(Instant now, Actions& out);
   [[nodiscard]] std::optional<Instant> next_timer() const;
 
+  /// The next probe of an endpoint that has not answered yet brings our record and asks for the peer's: a round trip
+  /// less. One probe only, and not small: never because of what a stranger sent us.
+  void hurry() { hurried_ = true; }
   void set_record_known(bool known) { record_known_ = known; }
   [[nodiscard]] bool has_direct() const { return current_ && context_.kind(*current_) == PathKind::kDirect; }
   /// Known to answer there, lately.
@@ -115,6 +118,7 @@ class PathSet {
   Instant announced_at_, switched_at_, last_traffic_, roamed_until_;
   bool known_to_peer_ = false;  // it has our record
   bool record_known_ = false;   // we have its record
+  bool hurried_ = false;
   std::uint64_t switches_ = 0;
 };
 

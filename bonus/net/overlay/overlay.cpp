@@ -195,6 +195,7 @@ void Overlay::Impl::tick() {
 void Overlay::Impl::housekeep() {
   looked = now();
   look_at_traffic();
+  forget_greeted();
   bootstrap_by_tls();
   ask_relay_again();
   dht->set_wall_clock(now(), parts.clock.unix_s());
@@ -286,8 +287,8 @@ void Overlay::stop() {
     impl_->extra_sockets.clear();
     if (impl_->links) impl_->links->stop();
     impl_->mapper.reset();
-    done.set_value();
     impl_->mapper6.reset();
+    done.set_value();
   });
   done.get_future().wait();
   impl_->engine->stop();

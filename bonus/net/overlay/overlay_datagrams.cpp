@@ -129,6 +129,7 @@ void Overlay::Impl::send_sealed(Sealer& with, DatagramKind kind, const crypto::X
 void Overlay::Impl::carry_out(kad::Actions& actions) {
   for (const auto& one : actions.sends)
     send_sealed(sealer, DatagramKind::kDht, one.to, PathEndpoint{one.endpoint, 0}, one.payload);
+  for (const auto& one : actions.named) greet(one);
   for (const auto& one : actions.learned) learn(one.record);
   for (const auto& one : actions.done) resolved(one);
 }

@@ -61,8 +61,15 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   void learn(BytesView record);
   void resolve(const Ipv6& address, Waiter waiter);
   void resolved(const kad::LookupDone& done);
-  /// Puts the node into the tunnel and looks for a path.
-  void connect(const KnownNode& known);
+  /// Who waits for the address has its answer.
+  void answer(kad::LookupId id);
+  /// Somebody says that this is the node which is being looked up: probes and a handshake begin before its record is
+  /// here, but nothing passes until that proves the address.
+  void greet(const kad::Named& named);
+  /// Puts the node into the tunnel and looks for a path. `at_once`: traffic of ours waits for it.
+  void connect(const KnownNode& known, bool at_once = false);
+  /// A handshake of this key came from there; it is answered once its record is known.
+  void admit(const KnownNode& known, const tunnel::Endpoint& from);
   void update_tunnel(const KnownNode& known);
   void disconnect(const crypto::X25519Public& key);
   /// No path to this peer: its record may name other endpoints and relays by now.
@@ -71,6 +78,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   void on_path(const nat::Actions::PathChanged& changed);
   void handle_event(const tunnel::Event& event);
   void look_at_traffic();
+  void forget_greeted();
   void set_edge_peers(std::vector<EdgePeer> peers);
   void set_behind(std::vector<Behind> routes);
 
@@ -153,6 +161,12 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
     std::vector<Waiter> waiters;
   };
   std::map<kad::LookupId, Lookup> lookups;
+  struct Greeted {
+    tunnel::PeerRef ref = tunnel::kNoPeer;
+    Instant until;
+  };
+  std::map<crypto::X25519Public, Greeted> greeted;                                  // in the tunnel without any address
+  std::map<crypto::X25519Public, std::pair<tunnel::Endpoint, Instant>> initiators;  // whose record is not here yet
   std::map<Ipv6, kad::LookupId> looking;
   struct Question {
     Ipv6 address;

@@ -6,7 +6,8 @@ namespace bonus::net::overlay {
 
 namespace {
 constexpr std::size_t kMaxLookups = 256, kMaxWaiters = 64;
-constexpr Duration kLookAgain = std::chrono::seconds(5);
+constexpr std::size_t kMaxGreeted = 64, kMaxInitiators = 256;
+constexpr Duration kLookAgain = std::chrono::seconds(5), kGreeting = std::chrono::seconds(5);
 constexpr std::uint32_t kEdgeMtu = 1280;
 }  // namespace
 
@@ -17,8 +18,14 @@ void Overlay::Impl::learn(BytesView encoded) {
   if (!read || read->root == root.public_key()) return;
   const auto* known = book.find(read->id());
   if (known == nullptr) return;
+  std::vector<kad::LookupId> answered;
+  for (const auto& [wanted, id] : looking)
+    if (book.owner_of(wanted) == known) answered.push_back(id);
   const bool tunnelled = std::ranges::any_of(tunnels, [&](const auto& t) { return t.second.node == read->id(); });
+  const auto initiator = initiators.extract(read->tunnel.key);
   if (tunnelled) connect(*known);
+  if (initiator) admit(*known, initiator.mapped().first);
+  for (const auto id : answered) answer(id);
 }
 
 void Overlay::Impl::resolve(const Ipv6& wanted, Waiter waiter) {
@@ -64,18 +71,42 @@ void Overlay::Impl::resolve(const Ipv6& wanted, Waiter waiter) {
 }
 
 void Overlay::Impl::resolved(const kad::LookupDone& done) {
-  const auto found = lookups.find(done.id);
+  if (done.found && lookups.contains(done.id)) learn(done.data);
+  answer(done.id);
+}
+
+void Overlay::Impl::answer(kad::LookupId id) {
+  const auto found = lookups.find(id);
   if (found == lookups.end()) return;
-  Lookup entry = std::move(found->second);
+  const Lookup entry = std::move(found->second);
   lookups.erase(found);
   looking.erase(entry.address);
-  if (done.found) learn(done.data);
   if (const auto* known = book.owner_of(entry.address)) {
     for (const auto& waiter : entry.waiters) waiter(known->record);
     return;
   }
   for (const auto& waiter : entry.waiters)
     waiter(fail(ErrorCode::kNotFound, to_string(entry.address) + " is not in the network: nobody published it"));
+}
+
+void Overlay::Impl::greet(const kad::Named& named) {
+  const auto& [key, endpoint] = named.node;
+  if (!lookups.contains(named.id) || tunnels.contains(key) || greeted.contains(key) || greeted.size() >= kMaxGreeted)
+    return;
+  nat::Actions actions;
+  paths->meet(key, endpoint, now(), actions);
+  if (actions.sends.empty()) return;  // not an endpoint that we would probe
+  carry_out(actions);
+  tunnel::PeerConfig config;
+  config.key = key;
+  config.endpoint = tunnel::Endpoint{endpoint, 0};
+  engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& out) {
+    if (device.find_peer(key) != tunnel::kNoPeer) return;  // a stock client's
+    const auto set = device.set_peer(config, when, out);
+    if (!set) return;
+    greeted[key] = {*set, now() + kGreeting};
+    device.initiate(*set, when, out);
+  });
 }
 
 std::vector<Prefix> Overlay::Impl::allowed_of(const NodeRecord& other) const {
@@ -99,6 +130,7 @@ void Overlay::Impl::update_tunnel(const KnownNode& known) {
     log::warn("net", "tunnel_refused", {{"node", to_hex(known.record.id())}});
     return;
   }
+  greeted.erase(key);
   Tunnel& entry = tunnels[key];
   if (entry.ref == tunnel::kNoPeer) entry.active = now();
   entry.ref = ref;
@@ -109,7 +141,7 @@ void Overlay::Impl::update_tunnel(const KnownNode& known) {
   identities[known.record.address()] = entry.node;
 }
 
-void Overlay::Impl::connect(const KnownNode& known) {
+void Overlay::Impl::connect(const KnownNode& known, bool at_once) {
   const NodeRecord copy = known.record;
   const auto& key = copy.tunnel.key;
   // A rotated key takes the place of the former one.
@@ -123,10 +155,33 @@ void Overlay::Impl::connect(const KnownNode& known) {
   }
   update_tunnel(known);
   nat::Actions actions;
-  if (const auto wanted = paths->connect(copy, now(), actions); !wanted)
+  if (const auto wanted = paths->connect(copy, now(), actions, at_once); !wanted)
     log::debug("net", "no_path_wanted", {{"node", to_hex(copy.id())}, {"error", wanted.error().message}});
+  std::optional<UdpEndpoint> first;
+  for (const auto& one : actions.sends)
+    if (!first && one.to == key && one.path.via == 0) first = one.path.udp;
   carry_out(actions);
+  const auto found = tunnels.find(key);
+  if (found == tunnels.end() || found->second.path) return arm();
+  if (const auto path = paths->path(key)) {
+    on_path(*path);  // proven before anybody wanted it
+  } else if (at_once && first) {
+    // The handshake goes along with the first probe.
+    engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& out) {
+      device.set_endpoint(found->second.ref, tunnel::Endpoint{*first, 0}, when, out);
+    });
+  }
   arm();
+}
+
+void Overlay::Impl::admit(const KnownNode& known, const tunnel::Endpoint& from) {
+  const auto key = known.record.tunnel.key;
+  connect(known);
+  const auto found = tunnels.find(key);
+  if (found == tunnels.end() || found->second.path) return;
+  engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
+    device.set_endpoint(found->second.ref, from, when, actions);
+  });
 }
 
 void Overlay::Impl::look_again(const crypto::X25519Public& key) {
@@ -194,21 +249,14 @@ void Overlay::Impl::handle_event(const tunnel::Event& event) {
     resolve(unknown->destination, [weak = weak_from_this()](const Result<NodeRecord>& found) {
       const auto impl = weak.lock();
       if (!impl || !found || found->root == impl->root.public_key()) return;
-      if (const auto* known = impl->book.find(found->id())) impl->connect(*known);
+      if (const auto* known = impl->book.find(found->id())) impl->connect(*known, true);
     });
   } else if (const auto* stranger = std::get_if<tunnel::UnknownInitiator>(&event)) {
-    // Their record came with the probes of the path that the handshake took; without it they must begin there.
+    // Their record comes with the probes of the path that the handshake takes, before it or after.
     if (const auto* known = book.by_tunnel(stranger->key)) {
-      connect(*known);
-      const auto found = tunnels.find(stranger->key);
-      if (found == tunnels.end() || found->second.path) return;
-      if (const auto path = paths->path(stranger->key)) {
-        on_path(*path);
-      } else {
-        engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
-          device.set_endpoint(found->second.ref, stranger->endpoint, when, actions);
-        });
-      }
+      admit(*known, stranger->endpoint);
+    } else if (initiators.size() < kMaxInitiators) {
+      initiators[stranger->key] = {stranger->endpoint, now() + kGreeting};
     }
   } else if (const auto* seen = std::get_if<tunnel::EndpointSeen>(&event)) {
     const bool edge = std::ranges::any_of(edges, [&](const auto& e) { return e.second == seen->peer; });
@@ -221,6 +269,20 @@ void Overlay::Impl::handle_event(const tunnel::Event& event) {
     if (const auto found = by_ref.find(failed->peer); found != by_ref.end())
       log::debug("net", "handshake_failed", {{"node", to_hex(tunnels.at(found->second).node).substr(0, 12)}});
   }
+}
+
+void Overlay::Impl::forget_greeted() {
+  std::erase_if(initiators, [&](const auto& one) { return one.second.second <= now(); });
+  std::vector<tunnel::PeerRef> gone;
+  std::erase_if(greeted, [&](const auto& one) {
+    if (one.second.until > now()) return false;
+    gone.push_back(one.second.ref);
+    return true;
+  });
+  if (gone.empty()) return;
+  engine->with_device([&](tunnel::Device& device, Instant, tunnel::Actions&) {
+    for (const auto ref : gone) device.remove_peer(ref);
+  });
 }
 
 void Overlay::Impl::look_at_traffic() {
