@@ -1,9 +1,16 @@
 // Actions of the device core, and the queues of the control thread.
 #include "bonus/net/device/core.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
 
 namespace bonus::net::device {
+namespace {
+
+constexpr Duration kBlindWait = std::chrono::milliseconds(10);
+
+}  // namespace
 
 void Core::collect(Pending& pending) {
   for (; pending.collected < pending.actions.ready.size(); ++pending.collected) {
@@ -70,7 +77,7 @@ void Core::push_control(std::span<const Handshake> handshakes) {
         dropped_control.add();
     }
   }
-  if (was_empty) queue_changed_.notify_one();
+  if (was_empty) wake();
 }
 
 bool Core::push_injected(const tunnel::Endpoint& from, BytesView datagram) {
@@ -82,50 +89,59 @@ bool Core::push_injected(const tunnel::Endpoint& from, BytesView datagram) {
     }
     injected_.push_back({from, Bytes(datagram.begin(), datagram.end())});
   }
-  queue_changed_.notify_one();
+  wake();
   return true;
 }
 
-void Core::wake() {
-  {
-    const std::lock_guard guard(queue_mutex_);
-    woken_ = true;
-  }
-  queue_changed_.notify_one();
+void Core::wake() { std::ignore = ::eventfd_write(work_event_.get(), 1); }
+
+bool Core::has_work() const {
+  return stopping || !injected_.empty() ||
+         std::ranges::any_of(control_, [](const auto& queue) { return !queue.empty(); });
 }
 
-void Core::wait_for_work(std::size_t limit, Work& work) {
-  work.control.clear();
-  work.injected.clear();
+bool Core::wait_for_work() {
   // Announced before the timer is read: a call that makes it earlier afterwards sees the announcement and wakes us.
   planned_wake_.store(std::numeric_limits<Instant::rep>::max());
-  std::optional<Instant> next;
   {
     const std::shared_lock guard(device_mutex);
-    next = device->next_timer();
+    next_timer_ = device->next_timer();
   }
-  std::unique_lock guard(queue_mutex_);
-  const Instant now = clock.now();
-  if (next) planned_wake_.store(next->time_since_epoch().count());
-  const auto has_work = [&] {
-    return woken_ || stopping || !injected_.empty() ||
-           std::ranges::any_of(control_, [](const auto& queue) { return !queue.empty(); });
-  };
+  if (next_timer_) planned_wake_.store(next_timer_->time_since_epoch().count());
   // An hour bounds the wait where there is no timer, so that a jump of the clock cannot matter.
-  const Duration wait = next ? std::max(*next - now, Duration::zero()) : Duration(std::chrono::hours(1));
-  if (wait > Duration::zero()) queue_changed_.wait_for(guard, wait, has_work);
-  woken_ = false;
+  Duration wait = std::chrono::hours(1);
+  if (next_timer_) wait = std::clamp(*next_timer_ - clock.now(), Duration::zero(), wait);
+  if (!work_event_) wait = std::min<Duration>(wait, kBlindWait);
+  {
+    const std::lock_guard guard(queue_mutex_);
+    if (has_work()) wait = Duration::zero();  // what comes from now on is announced by the event
+  }
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(wait);
+  const timespec limit{.tv_sec = seconds.count(), .tv_nsec = std::chrono::nanoseconds(wait - seconds).count()};
+  std::array<pollfd, 2> ready{pollfd{.fd = work_event_.get(), .events = POLLIN, .revents = 0},
+                              pollfd{.fd = udp->initiations_fd(), .events = POLLIN, .revents = 0}};
+  if (::ppoll(ready.data(), ready.size(), &limit, nullptr) <= 0) return false;
+  eventfd_t count = 0;
+  if (ready[0].revents != 0) std::ignore = ::eventfd_read(work_event_.get(), &count);
+  return ready[1].revents != 0;
+}
+
+void Core::take_work(std::size_t limit, Work& work) {
+  work.control.clear();
+  work.injected.clear();
   const auto move = [limit](auto& from, auto& to) {
     const std::size_t count = std::min(limit, from.size());
     const auto end = from.begin() + static_cast<std::ptrdiff_t>(count);
     std::move(from.begin(), end, std::back_inserter(to));
     from.erase(from.begin(), end);
   };
-  for (auto& queue : control_) move(queue, work.control);
-  move(injected_, work.injected);
-  work.backlog = control_[kInitiation].size() + control_[kWithCookie].size();
-  guard.unlock();
-  work.timer = next && clock.now() >= *next;
+  {
+    const std::lock_guard guard(queue_mutex_);
+    for (auto& queue : control_) move(queue, work.control);
+    move(injected_, work.injected);
+    work.backlog = control_[kInitiation].size() + control_[kWithCookie].size();
+  }
+  work.timer = next_timer_ && clock.now() >= *next_timer_;
 }
 
 }  // namespace bonus::net::device

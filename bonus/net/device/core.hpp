@@ -2,9 +2,10 @@
 // carried out. Internal to the folder.
 #pragma once
 
+#include <sys/eventfd.h>
+
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <shared_mutex>
@@ -100,14 +101,16 @@ struct Core {
     bool timer = false;
     std::size_t backlog = 0;  // handshakes that still wait
   };
-  /// Waits for work or a timer; at most `limit` of each queue.
-  void wait_for_work(std::size_t limit, Work& work);
+  /// Waits for work, a timer, or initiations at the socket. True: there are some of these.
+  [[nodiscard]] bool wait_for_work();
+  /// What there is, at most `limit` of each queue.
+  void take_work(std::size_t limit, Work& work);
   void wake();
 
   /// Sends what waited for a peer; runs on whichever thread made it ready.
   std::function<void(const tunnel::Route&, std::span<const Bytes>)> send_queued;
 
-  Counter dropped_control, dropped_injected;  // by the receiving thread; by callers under the queue's lock
+  Counter dropped_control, dropped_injected;  // under the queue's lock
   std::atomic<std::uint64_t> dropped_send{0};
 
  private:
@@ -117,14 +120,15 @@ struct Core {
   std::unordered_map<std::uint32_t, std::uint32_t> path_mtus_;
 
   std::mutex queue_mutex_;
-  std::condition_variable queue_changed_;
+  host::Fd work_event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};  // without one the waits are short
+  [[nodiscard]] bool has_work() const;                             // under the lock
   // Served in turn, a batch each, so that a flood of one kind delays only its like: answers to what we asked,
   // initiations that carry a cookie (or claim to), and the rest.
   enum Kind : std::size_t { kAnswer, kWithCookie, kInitiation, kKinds };
   [[nodiscard]] static Kind kind_of(const Handshake& handshake);
   std::array<std::deque<Handshake>, kKinds> control_;
   std::deque<Incoming> injected_;
-  bool woken_ = false;
+  std::optional<Instant> next_timer_;  // the control thread's
   std::atomic<Instant::rep> planned_wake_{std::numeric_limits<Instant::rep>::max()};
 };
 

@@ -22,9 +22,10 @@ namespace {
 // Sent at once when so much is gathered: a whole message for UDP_SEGMENT.
 constexpr std::size_t kFlushBytes = 56 * 1024;
 constexpr std::size_t kControlBatch = 256;
-// A busy control thread gathers for so long: under a flood it is woken once a batch instead of once a datagram.
+// A busy control thread gathers for so long: under a flood it is woken once a batch instead of once a datagram. A new
+// session then waits this much longer.
 constexpr std::size_t kBusyBatch = 8;
-constexpr auto kGatherTime = std::chrono::milliseconds(1);
+constexpr auto kGatherTime = std::chrono::milliseconds(2);
 constexpr int kRetryMs = 100;
 
 // Waits until `fd` can be read. False: the engine stops.
@@ -103,8 +104,10 @@ struct Engine::Impl {
     std::ignore = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), core.options.control_nice);
     Core::Work work;
     while (!core.stopping) {
-      core.wait_for_work(kControlBatch, work);
-      serve_handshakes(work);
+      bool behind = core.wait_for_work() && receive_initiations();
+      core.take_work(kControlBatch, work);
+      behind = behind || work.backlog > core.options.under_load_control;
+      serve_handshakes(work, behind);
       for (auto& item : work.injected) {
         const Receiver::Message message{.from = item.from, .bytes = item.bytes, .segment = item.bytes.size()};
         const std::lock_guard guard(control_mutex);
@@ -117,10 +120,25 @@ struct Engine::Impl {
     }
   }
 
+  // Into the queues, one batch. True: more are waiting.
+  bool receive_initiations() {
+    std::array<Receiver::Message, UdpSocket::kBatch> messages;
+    bool more = true;
+    for (std::size_t total = 0; more && total < kControlBatch; total += UdpSocket::kBatch) {
+      const auto received = core.udp->receive_initiations(more);
+      if (received.empty()) continue;
+      for (std::size_t i = 0; i < received.size(); ++i)
+        messages[i] = {
+            .from = {.udp = received[i].from, .via = 0}, .bytes = received[i].bytes, .segment = received[i].segment};
+      const std::lock_guard guard(control_mutex);
+      control_inbound.receive({messages.data(), received.size()}, core.clock.now());
+    }
+    return more;
+  }
+
   // One lock a datagram, so that bulk never waits for more than one handshake; one system call for all answers.
-  void serve_handshakes(const Core::Work& work) {
+  void serve_handshakes(const Core::Work& work, bool loaded) {
     if (work.control.empty()) return;
-    const bool loaded = work.backlog > core.options.under_load_control;
     Core::Pending pending;
     for (const auto& item : work.control) {
       core.locked(pending, [&](tunnel::Device& device, Instant now, tunnel::Actions& actions) {
@@ -240,6 +258,7 @@ EngineStats Engine::stats() const {
   out.dropped_control = impl.core.dropped_control.get();
   out.dropped_injected = impl.core.dropped_injected.get();
   out.dropped_send += impl.core.dropped_send;
+  out.dropped_control += impl.core.udp->initiation_overflows();
   out.receive_overflows = impl.core.udp->receive_overflows();
   return out;
 }

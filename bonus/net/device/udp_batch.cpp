@@ -1,6 +1,8 @@
-// recvmmsg and sendmmsg with UDP_GRO and UDP_SEGMENT control messages (udp(7), cmsg(3)).
+// recvmmsg and sendmmsg with UDP_GRO and UDP_SEGMENT control messages (udp(7), cmsg(3)); a group of two sockets at one
+// port that a filter chooses from (socket(7), SO_ATTACH_REUSEPORT_CBPF).
 #include "bonus/net/device/udp_batch.hpp"
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
@@ -17,11 +19,16 @@
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
+#ifndef SO_ATTACH_REUSEPORT_CBPF
+#define SO_ATTACH_REUSEPORT_CBPF 51
+#endif
 
 namespace bonus::net::device {
 namespace {
 
-constexpr std::size_t kSlotBytes = 65536;  // the greatest message that UDP_GRO makes
+constexpr std::size_t kSlotBytes = 65536;           // the greatest message that UDP_GRO makes
+constexpr std::size_t kInitiationSlotBytes = 2048;  // an initiation has 148; longer ones are dropped
+constexpr int kInitiationBuffer = 2 << 20;          // some 5,000 of them, as the kernel counts
 constexpr std::size_t kControlBytes = 128;
 constexpr int kSendPatienceMs = 20;
 constexpr std::size_t kSendBatch = 64;
@@ -91,7 +98,9 @@ bool wait_for_room(int fd) {
 }  // namespace
 
 struct UdpSocket::Slots {
-  std::unique_ptr<std::uint8_t[]> bytes{new std::uint8_t[kBatch * kSlotBytes]};
+  explicit Slots(std::size_t size) : slot_bytes(size), bytes(new std::uint8_t[kBatch * size]) {}
+  std::size_t slot_bytes;
+  std::unique_ptr<std::uint8_t[]> bytes;
   std::array<mmsghdr, kBatch> messages{};
   std::array<iovec, kBatch> pieces{};
   std::array<SocketAddress, kBatch> from{};
@@ -99,7 +108,7 @@ struct UdpSocket::Slots {
 };
 
 UdpSocket::UdpSocket(host::Fd fd, bool v6)
-    : fd_(std::move(fd)), v6_(v6), slots_(std::make_unique<Slots>()), ask_(kAskLarge) {
+    : fd_(std::move(fd)), v6_(v6), slots_(std::make_unique<Slots>(kSlotBytes)), ask_(kAskLarge) {
   received_.reserve(kBatch);
 }
 UdpSocket::~UdpSocket() = default;
@@ -125,7 +134,34 @@ Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const UdpOptions& options) {
     if (errno == EADDRINUSE) return fail(ErrorCode::kConflict, "UDP " + where + " is used by another program");
     return fail(host::os_error("binding UDP", where));
   }
-  return adopt(std::move(fd), options.offload);
+  TRY_ASSIGN(auto out, adopt(std::move(fd), options.offload));
+  if (options.split && !options.reuse_port) out->split({.address = options.bind, .port = out->port_});
+  return out;
+}
+
+// The first socket was bound alone, so that a port in use has been noticed; only now it allows a second one.
+void UdpSocket::split(const UdpEndpoint& bound) {
+  host::Fd second(::socket(v6_ ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
+  if (!second) return;
+  if (v6_) std::ignore = set_option(second.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  set_buffer(second.get(), SO_RCVBUFFORCE, SO_RCVBUF, kInitiationBuffer);
+  std::ignore = set_option(second.get(), SOL_SOCKET, SO_RXQ_OVFL, 1);
+  SocketAddress address;
+  const socklen_t size = encode(bound, v6_, address);
+  // The number of the socket in the group, in order of binding, by the first byte of the datagram.
+  std::array<sock_filter, 4> code{{BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 1),
+                                   BPF_STMT(BPF_RET | BPF_K, 1), BPF_STMT(BPF_RET | BPF_K, 0)}};
+  const sock_fprog program{.len = static_cast<unsigned short>(code.size()), .filter = code.data()};
+  if (set_option(fd_.get(), SOL_SOCKET, SO_REUSEPORT, 1) && set_option(second.get(), SOL_SOCKET, SO_REUSEPORT, 1) &&
+      ::bind(second.get(), &address.any, size) == 0 &&
+      ::setsockopt(fd_.get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == 0) {
+    initiations_ = std::move(second);
+    initiation_slots_ = std::make_unique<Slots>(kInitiationSlotBytes);
+    initiations_received_.reserve(kBatch);
+    return;
+  }
+  second.reset();
+  std::ignore = set_option(fd_.get(), SOL_SOCKET, SO_REUSEPORT, 0);
 }
 
 Result<std::unique_ptr<UdpSocket>> UdpSocket::adopt(host::Fd fd, bool offload) {
@@ -217,26 +253,28 @@ std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
   return refused;
 }
 
-std::span<const UdpSocket::Received> UdpSocket::receive(bool& more) {
-  received_.clear();
-  for (std::size_t i = 0; i < ask_; ++i) {
-    slots_->pieces[i] = {slots_->bytes.get() + i * kSlotBytes, kSlotBytes};
-    msghdr& header = slots_->messages[i].msg_hdr;
+std::pair<std::size_t, std::size_t> UdpSocket::take(int fd, std::size_t ask, Slots& slots,
+                                                    std::vector<Received>& received,
+                                                    std::atomic<std::uint64_t>& overflows) {
+  received.clear();
+  const auto slot = [&](std::size_t i) { return slots.bytes.get() + i * slots.slot_bytes; };
+  for (std::size_t i = 0; i < ask; ++i) {
+    slots.pieces[i] = {slot(i), slots.slot_bytes};
+    msghdr& header = slots.messages[i].msg_hdr;
     header = {};
-    header.msg_iov = &slots_->pieces[i];
+    header.msg_iov = &slots.pieces[i];
     header.msg_iovlen = 1;
-    header.msg_name = &slots_->from[i];
+    header.msg_name = &slots.from[i];
     header.msg_namelen = sizeof(SocketAddress);
-    header.msg_control = slots_->control[i].data();
+    header.msg_control = slots.control[i].data();
     header.msg_controllen = kControlBytes;
   }
-  const int count = ::recvmmsg(fd_.get(), slots_->messages.data(), static_cast<unsigned>(ask_), MSG_DONTWAIT, nullptr);
-  more = count > 0 && static_cast<std::size_t>(count) == ask_;
+  const int result = ::recvmmsg(fd, slots.messages.data(), static_cast<unsigned>(ask), MSG_DONTWAIT, nullptr);
+  const std::size_t count = result > 0 ? static_cast<std::size_t>(result) : 0;
   std::size_t total = 0;
-  for (int n = 0; n < count; ++n) {
-    const auto i = static_cast<std::size_t>(n);
-    msghdr& header = slots_->messages[i].msg_hdr;
-    const std::size_t size = slots_->messages[i].msg_len;
+  for (std::size_t i = 0; i < count; ++i) {
+    msghdr& header = slots.messages[i].msg_hdr;
+    const std::size_t size = slots.messages[i].msg_len;
     std::size_t segment = size;
     for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
       if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
@@ -246,17 +284,30 @@ std::span<const UdpSocket::Received> UdpSocket::receive(bool& more) {
       } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
         std::uint32_t value = 0;
         std::memcpy(&value, CMSG_DATA(c), sizeof value);
-        overflows_.store(value, std::memory_order_relaxed);
+        overflows.store(value, std::memory_order_relaxed);
       }
     }
     total += size;
     if ((header.msg_flags & MSG_TRUNC) != 0 || size == 0) continue;
-    received_.push_back({.from = decode(slots_->from[i]),
-                         .bytes = {slots_->bytes.get() + i * kSlotBytes, size},
-                         .segment = std::min(segment, size)});
+    received.push_back({.from = decode(slots.from[i]), .bytes = {slot(i), size}, .segment = std::min(segment, size)});
   }
+  return {count, total};
+}
+
+std::span<const UdpSocket::Received> UdpSocket::receive(bool& more) {
+  const auto [count, total] = take(fd_.get(), ask_, *slots_, received_, overflows_);
+  more = count == ask_;
   ask_ = more && total < kSmallBatchBytes ? kBatch : kAskLarge;
   return received_;
+}
+
+std::span<const UdpSocket::Received> UdpSocket::receive_initiations(bool& more) {
+  more = false;
+  if (!initiation_slots_) return {};
+  const auto [count, total] =
+      take(initiations_.get(), kBatch, *initiation_slots_, initiations_received_, initiation_overflows_);
+  more = count == kBatch;
+  return initiations_received_;
 }
 
 }  // namespace bonus::net::device

@@ -20,6 +20,9 @@ struct UdpOptions {
       7 << 20;             ///< Of each direction; the kernel may clamp it (net.core.rmem_max without CAP_NET_ADMIN).
   std::uint32_t mark = 0;  ///< SO_MARK; 0: none.
   bool reuse_port = false;
+  /// Datagrams that begin with 1 (WireGuard initiations) arrive apart from the rest: receive_initiations(). Without
+  /// effect beside reuse_port and where the kernel refuses.
+  bool split = true;
 };
 
 /// Several datagrams of `segment` bytes, the last possibly shorter, to one endpoint.
@@ -59,22 +62,41 @@ class UdpSocket {
   [[nodiscard]] std::span<const Received> receive(bool& more);
   static constexpr std::size_t kBatch = 32;
 
+  /// The descriptor to wait at for initiations; -1: they come with the rest. A flood of them does not wake who waits
+  /// for bulk, and cannot fill its buffer. Belongs to one thread, which need not be receive()'s. Where the kernel had
+  /// put datagrams of other kinds together with an initiation, they come here, too.
+  [[nodiscard]] int initiations_fd() const { return initiations_.get(); }
+  [[nodiscard]] std::span<const Received> receive_initiations(bool& more);
+
   [[nodiscard]] std::uint64_t receive_overflows() const { return overflows_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t initiation_overflows() const {
+    return initiation_overflows_.load(std::memory_order_relaxed);
+  }
 
  private:
   struct Slots;
   UdpSocket(host::Fd fd, bool v6);
   [[nodiscard]] Result<> prepare(bool offload);
+  void split(const UdpEndpoint& bound);
+  // recvmmsg of at most `ask` messages; how many it took, and their bytes.
+  static std::pair<std::size_t, std::size_t> take(int fd, std::size_t ask, Slots& slots,
+                                                  std::vector<Received>& received,
+                                                  std::atomic<std::uint64_t>& overflows);
   [[nodiscard]] bool send_singly(const UdpMessage& message);
 
   host::Fd fd_;
   bool v6_ = true;
   std::uint16_t port_ = 0;
   std::atomic<bool> gso_{false};
-  std::atomic<std::uint64_t> overflows_{0};  // datagrams that found the receive buffer full (SO_RXQ_OVFL)
+  std::atomic<std::uint64_t> overflows_{0};  // datagrams that found the buffer full (SO_RXQ_OVFL)
   std::unique_ptr<Slots> slots_;
   std::vector<Received> received_;
   std::size_t ask_;  // messages of the next batch: few large ones, so that they stay in the cache, or many small ones
+
+  host::Fd initiations_;
+  std::atomic<std::uint64_t> initiation_overflows_{0};
+  std::unique_ptr<Slots> initiation_slots_;
+  std::vector<Received> initiations_received_;
 };
 
 }  // namespace bonus::net::device

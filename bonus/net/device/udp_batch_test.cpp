@@ -19,8 +19,9 @@ UdpEndpoint loopback(std::uint16_t port) {
   return out;
 }
 
-std::unique_ptr<UdpSocket> open(bool offload) {
+std::unique_ptr<UdpSocket> open(bool offload, bool split = false) {
   UdpOptions options;
+  options.split = split;
   options.bind = loopback(0).address;
   options.offload = offload;
   auto socket = UdpSocket::open(options);
@@ -83,15 +84,88 @@ TEST(UdpBatch, WhatTheSystemRefusesIsCounted) {
 }
 
 TEST(UdpBatch, ATakenPortIsNamed) {
-  const auto a = open(true);
-  ASSERT_TRUE(a);
+  for (const bool split : {false, true}) {
+    const auto a = open(true, split);
+    ASSERT_TRUE(a);
+    UdpOptions options;
+    options.bind = loopback(0).address;
+    options.port = a->port();
+    const auto again = UdpSocket::open(options);
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, ErrorCode::kConflict);
+    EXPECT_NE(again.error().message.find(std::to_string(a->port())), std::string::npos);
+  }
+}
+
+TEST(UdpBatch, InitiationsComeApartWhateverTheFamily) {
+  for (const bool any : {false, true}) {
+    UdpOptions options;
+    if (!any) options.bind = loopback(0).address;
+    auto opened = UdpSocket::open(options);
+    ASSERT_TRUE(opened) << opened.error().message;
+    UdpSocket& socket = **opened;
+    if (socket.initiations_fd() < 0) GTEST_SKIP() << "this kernel chooses no sockets by a filter";
+    const auto a = open(true);
+    ASSERT_TRUE(a);
+    Bytes initiation(148, 5), response(92, 6), data(148, 4), sealed(148, 0xB1);
+    initiation[0] = 1;
+    response[0] = 2;
+    std::vector<UdpMessage> messages;
+    for (int i = 0; i < 40; ++i)
+      for (const Bytes* bytes : {&initiation, &response, &data, &sealed})
+        messages.push_back({.to = loopback(socket.port()), .bytes = *bytes});
+    EXPECT_EQ(a->send(messages), 0u);
+    const auto rest = take(socket, 120);
+    EXPECT_EQ(rest.size(), 120u);
+    for (const auto& datagram : rest) EXPECT_NE(datagram[0], 1);
+    std::size_t initiations = 0;
+    bool more = true;
+    while (more) {
+      for (const auto& message : socket.receive_initiations(more)) {
+        EXPECT_TRUE(std::ranges::equal(message.bytes, initiation));
+        EXPECT_EQ(message.from, loopback(a->port()));
+        EXPECT_EQ(message.segment, 148u);
+        ++initiations;
+      }
+    }
+    EXPECT_EQ(initiations, 40u);
+  }
+}
+
+TEST(UdpBatch, AFloodOfInitiationsLeavesTheRestItsRoom) {
+  const auto a = open(true), b = open(true, true);
+  ASSERT_TRUE(a && b);
+  if (b->initiations_fd() < 0) GTEST_SKIP() << "this kernel chooses no sockets by a filter";
+  const Bytes initiation(148, 1), data(100, 4);
+  const std::vector<UdpMessage> flood(1000, {.to = loopback(b->port()), .bytes = initiation});
+  for (int i = 0; i < 20; ++i) std::ignore = a->send(flood);
+  const UdpMessage one{.to = loopback(b->port()), .bytes = data};
+  EXPECT_EQ(a->send({&one, 1}), 0u);
+  EXPECT_EQ(take(*b, 1), std::vector<Bytes>{data}) << "nobody has read an initiation";
+  EXPECT_EQ(b->receive_overflows(), 0u);
+  std::size_t kept = 0;
+  bool more = true;
+  while (more) kept += b->receive_initiations(more).size();
+  EXPECT_GE(kept, 100u);
+  EXPECT_LT(kept, 20'000u);
+  EXPECT_EQ(a->send({&one, 1}), 0u);
+  EXPECT_EQ(take(*b, 1), std::vector<Bytes>{data});
+}
+
+TEST(UdpBatch, WithoutTheSplitEverythingComesTogether) {
   UdpOptions options;
   options.bind = loopback(0).address;
-  options.port = a->port();
-  const auto again = UdpSocket::open(options);
-  ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().code, ErrorCode::kConflict);
-  EXPECT_NE(again.error().message.find(std::to_string(a->port())), std::string::npos);
+  options.split = false;
+  auto socket = UdpSocket::open(options);
+  ASSERT_TRUE(socket);
+  EXPECT_EQ((*socket)->initiations_fd(), -1);
+  const Bytes initiation(148, 1);
+  const UdpMessage one{.to = loopback((*socket)->port()), .bytes = initiation};
+  EXPECT_EQ((*socket)->send({&one, 1}), 0u);
+  EXPECT_EQ(take(**socket, 1), std::vector<Bytes>{initiation});
+  bool more = true;
+  EXPECT_TRUE((*socket)->receive_initiations(more).empty());
+  EXPECT_FALSE(more);
 }
 
 TEST(UdpBatch, OnlyBoundUdpSocketsAreAdopted) {
