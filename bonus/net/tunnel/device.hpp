@@ -43,7 +43,7 @@ struct DeviceOptions {
   /// under load: who has no cookie gets one and nothing else.
   double initiations_per_second = 4000, initiation_burst = 1000;
   /// Cookie replies: each prefix its own, and what these leave of the rate for all to anyone (CookieLimit).
-  double cookies_per_prefix = 20, cookie_burst_per_prefix = 100, cookies_per_second = 8000;
+  double cookies_per_prefix = 16, cookie_burst_per_prefix = 40, cookies_per_second = 5000;
 
   std::uint64_t rekey_after_messages = kRekeyAfterMessages, reject_after_messages = kRejectAfterMessages;
 };
