@@ -243,6 +243,31 @@ TEST(GrpcTransport, ARemovedPeerIsNoPeer) {
   EXPECT_TRUE(world.run(exchange(*a, to.id, 1000)).has_value());
 }
 
+runtime::Task<> open_one(GrpcTransport& from, NodeId to, std::atomic<int>& begun) {
+  ++begun;
+  auto opening = from.open(to, "echo", Bytes(3, 9));
+  const auto stream = co_await std::move(opening);
+}
+
+TEST(GrpcTransport, APeerMayGoWhileStreamsAreOpened) {
+  World world;
+  auto a = world.node(1);
+  auto b = world.node(2);
+  b->on_stream("echo", echo_stream);
+  ASSERT_TRUE(b->start().has_value());
+  const Peer to = peer_of(2, b->port());
+  for (int round = 0; round < 150; ++round) {
+    ASSERT_TRUE(a->set_peer(to).has_value());
+    std::atomic<int> begun = 0;
+    std::vector<std::future<void>> open;
+    for (int i = 0; i < 4; ++i)
+      open.push_back(boost::asio::co_spawn(world.io, open_one(*a, to.id, begun), boost::asio::use_future));
+    while (begun < 1 + round % 4) std::this_thread::yield();
+    a->remove_peer(to.id);
+    for (auto& one : open) ASSERT_EQ(one.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  }
+}
+
 TEST(GrpcTransport, PortInUseIsSaid) {
   World world;
   auto a = world.node(1);

@@ -236,8 +236,9 @@ runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> PeerLink::open(std::
     used_ = true;
     if (streams_.size() >= 2 * active_) std::erase_if(streams_, [](const auto& stream) { return stream.expired(); });
     streams_.push_back(reactor);
+    // With the lock held: stop() closes what it finds here, and gRPC knows nothing yet of a call that was not started.
+    reactor->start(*stub_, std::move(service), header);
   }
-  reactor->start(*stub_, std::move(service), header);
   auto stream = std::make_unique<LinkStream>(reactor);
   if (!co_await reactor->header_gate()->wait()) co_return fail(ErrorCode::kCancelled, "the calling task was stopped");
   co_return std::unique_ptr<runtime::ByteStream>(std::move(stream));
