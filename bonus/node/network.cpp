@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include "bonus/base/log.hpp"
+#include "bonus/net/record/pointer.hpp"
 #include "bonus/net/rpc/grpc_transport.hpp"
 
 namespace bonus::node {
@@ -204,17 +205,14 @@ Result<> Network::apply_policy() {
 }
 
 void Network::publish_containers() {
+  // The first ones are named in the record, pointers lead to the others.
+  constexpr std::size_t kLimit = net::kMaxRecordContainers + net::kMaxPointers;
   std::vector<Bytes> ids;
-  for (const auto& [id, one] : containers_) {
-    if (ids.size() == net::kMaxRecordContainers) {
-      log::warn("net", "too_many_containers_for_the_record", {{"limit", net::kMaxRecordContainers}});
-      break;
-    }
-    ids.push_back(record_id(id));
-  }
-  for (const auto& client : clients_) {
-    if (ids.size() == net::kMaxRecordContainers) break;
-    ids.push_back(client.id);
+  for (const auto& [id, one] : containers_) ids.push_back(record_id(id));
+  for (const auto& client : clients_) ids.push_back(client.id);
+  if (ids.size() > kLimit) {
+    log::warn("net", "too_many_containers_to_publish", {{"limit", kLimit}, {"left_out", ids.size() - kLimit}});
+    ids.resize(kLimit);
   }
   overlay_->set_containers(std::move(ids));
 }

@@ -36,6 +36,9 @@ class EngineHooks {
   /// Datagrams for an Endpoint with via != 0. The views end with the call.
   virtual void send_via(const tunnel::Endpoint& /*to*/, std::span<const BytesView> /*datagrams*/) {}
   virtual void on_event(const tunnel::Event& /*event*/) {}
+  /// A packet of a peer was dropped, as its inner source is no address of the peer's, but one of the overlay. At most
+  /// four a second of each session. Receiving thread.
+  virtual void on_foreign_source(tunnel::PeerRef /*peer*/, const Ipv6& /*source*/) {}
   /// A peer has a session to send on now; its queue has been sent already.
   virtual void on_session_ready(tunnel::PeerRef /*peer*/) {}
 };
@@ -51,7 +54,7 @@ struct EngineStats {
   std::uint64_t dropped_source = 0;      ///< The inner source is not the session's peer.
   std::uint64_t dropped_malformed = 0;   ///< Not an IP packet inside; a datagram too short; a broken virtio header.
   std::uint64_t dropped_no_session = 0;  ///< Outbound: the destination has no session now (kept by the device or not).
-  std::uint64_t dropped_control = 0, dropped_injected = 0;  ///< Their queue was full.
+  std::uint64_t dropped_control = 0, dropped_injected = 0;  ///< Their queue, or the socket's, was full.
   std::uint64_t dropped_send = 0;                           ///< Messages that the UDP socket refused.
   std::uint64_t dropped_tun = 0;                            ///< Packets that the TUN refused.
   std::uint64_t packet_too_big = 0;                         ///< Inner packets above the path's MTU.

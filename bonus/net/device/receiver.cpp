@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kCacheEntries = 1024;
 constexpr std::size_t kMaxRun = 256;
+constexpr Duration kForeignPause = std::chrono::milliseconds(250);
 constexpr std::uint8_t kFirstWireGuard = 1, kTransport = 4;
 
 }  // namespace
@@ -147,6 +148,10 @@ void Receiver::finish(Run& run, Instant now) {
     }
     if (!may_come_from(*run.entry, addresses->source)) {
       counters.source.add();
+      if (is_overlay(addresses->source) && now >= run.entry->foreign) {
+        run.entry->foreign = now + kForeignPause;
+        core_.hooks.on_foreign_source(run.entry->session->peer, addresses->source);
+      }
       continue;
     }
     const auto packet = run_plain_[i].first(*size);

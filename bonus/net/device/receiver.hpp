@@ -30,6 +30,7 @@ class Receiver {
     std::uint32_t index = 0;
     std::shared_ptr<tunnel::Session> session;
     std::optional<Ipv6> source;  // one that the peer may use
+    Instant foreign;             // not before this one is reported that it may not use
     std::uint32_t mtu = 0;
     std::uint64_t version = 0, mtu_version = 0;
     bool used = false;

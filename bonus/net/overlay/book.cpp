@@ -13,11 +13,13 @@ std::vector<Ipv6> addresses_of(const NodeRecord& record) {
 
 void AddressBook::index(const Entry& entry, const NodeId& id) {
   for (const auto& address : addresses_of(entry.known.record)) by_address_[address] = id;
+  for (const auto& [address, _] : entry.pointed) by_address_[address] = id;
   by_tunnel_[entry.known.record.tunnel.key] = id;
 }
 
 void AddressBook::unindex(const Entry& entry) {
   for (const auto& address : addresses_of(entry.known.record)) by_address_.erase(address);
+  for (const auto& [address, _] : entry.pointed) by_address_.erase(address);
   by_tunnel_.erase(entry.known.record.tunnel.key);
 }
 
@@ -34,7 +36,7 @@ Result<AddressBook::Added> AddressBook::add(BytesView encoded, UnixSeconds now) 
     unindex(found->second);
   } else {
     recent_.push_front(id);
-    found = nodes_.emplace(id, Entry{{}, false, recent_.begin()}).first;
+    found = nodes_.emplace(id, Entry{{}, false, {}, recent_.begin()}).first;
   }
   found->second.known = {std::move(record), Bytes(encoded.begin(), encoded.end())};
   index(found->second, id);
@@ -49,6 +51,7 @@ void AddressBook::evict() {
     const auto found = nodes_.find(*at);
     if (found->second.pinned) continue;
     unindex(found->second);
+    for (const auto& [_, one] : found->second.pointed) by_proof_.erase(one.age);
     nodes_.erase(found);
     at = recent_.erase(at);
   }
@@ -70,6 +73,79 @@ const KnownNode* AddressBook::by_tunnel(const crypto::X25519Public& key) {
   const auto found = by_tunnel_.find(key);
   return found == by_tunnel_.end() ? nullptr : touch(found->second);
 }
+
+void AddressBook::forget_pointed(Entry& entry, std::map<Ipv6, Pointed>::iterator which) {
+  if (!entry.known.record.owns(which->first)) by_address_.erase(which->first);
+  by_proof_.erase(which->second.age);
+  entry.pointed.erase(which);
+}
+
+AddressBook::Proven AddressBook::prove(const AddressPointer& pointer, UnixSeconds now) {
+  const NodeId id = crypto::node_id(pointer.root);
+  const auto found = nodes_.find(id);
+  if (found == nodes_.end()) return Proven::kUnknownNode;
+  Entry& entry = found->second;
+  const Ipv6 address = pointer.address();
+  if (const auto known = entry.pointed.find(address); known != entry.pointed.end()) {
+    known->second.proven = now;
+    by_proof_.splice(by_proof_.end(), by_proof_, known->second.age);
+    return Proven::kAgain;
+  }
+  if (entry.pointed.size() >= kMaxPointers)
+    forget_pointed(entry, std::ranges::min_element(entry.pointed, {}, [](const auto& o) { return o.second.proven; }));
+  if (by_proof_.size() >= kMaxPointed) {
+    const auto [node, oldest] = by_proof_.front();
+    Entry& loser = nodes_.at(node);
+    forget_pointed(loser, loser.pointed.find(oldest));
+  }
+  by_proof_.emplace_back(id, address);
+  entry.pointed.emplace(address, Pointed{pointer.container, now, 0, std::prev(by_proof_.end())});
+  by_address_[address] = id;
+  return Proven::kNew;
+}
+
+std::vector<Ipv6> AddressBook::pointed(const NodeId& node) const {
+  std::vector<Ipv6> out;
+  if (const auto found = nodes_.find(node); found != nodes_.end())
+    for (const auto& [address, _] : found->second.pointed)
+      if (!found->second.known.record.owns(address)) out.push_back(address);
+  return out;
+}
+
+std::optional<AddressPointer> AddressBook::pointer_to(const Ipv6& address) const {
+  const auto owner = by_address_.find(address);
+  if (owner == by_address_.end()) return std::nullopt;
+  const Entry& entry = nodes_.at(owner->second);
+  const auto found = entry.pointed.find(address);
+  if (found == entry.pointed.end()) return std::nullopt;
+  return AddressPointer{entry.known.record.root, found->second.container};
+}
+
+std::vector<NodeId> AddressBook::expire_pointed(UnixSeconds now) {
+  std::vector<NodeId> out;
+  while (!by_proof_.empty()) {
+    const auto [node, address] = by_proof_.front();
+    Entry& entry = nodes_.at(node);
+    const auto which = entry.pointed.find(address);
+    if (which->second.proven + kPointedLife > now) break;
+    forget_pointed(entry, which);
+    if (std::ranges::find(out, node) == out.end()) out.push_back(node);
+  }
+  return out;
+}
+
+std::optional<Ipv6> AddressBook::pointed_due(UnixSeconds now) {
+  for (const auto& [node, address] : by_proof_) {
+    Entry& entry = nodes_.at(node);
+    Pointed& one = entry.pointed.at(address);
+    if (one.proven + kPointedRefresh > now) break;
+    if (!entry.pinned || one.asked + kPointedRetry > now) continue;
+    one.asked = now;
+    return address;
+  }
+  return std::nullopt;
+}
+
 void AddressBook::pin(const NodeId& node, bool pinned) {
   if (const auto found = nodes_.find(node); found != nodes_.end()) found->second.pinned = pinned;
 }

@@ -11,7 +11,7 @@ namespace bonus::net::overlay {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1, kRequest = 1, kReply = 2, kFind = 3, kFound = 4;
+constexpr std::uint8_t kVersion = 1, kRequest = 1, kReply = 2, kFind = 3, kFound = 4, kPointed = 5;
 constexpr std::size_t kHead = 10;  // version, what, request id
 /// Requests are padded to this, so that no answer is longer than what was asked with.
 constexpr std::size_t kRequestBytes = kHead + 2 + kMaxRecordBytes;
@@ -172,18 +172,32 @@ std::optional<FindQuestion> decode_find(BytesView payload) {
 }
 
 Bytes encode_found(const FindAnswer& answer) {
-  Bytes out{kVersion, kFound};
+  Bytes out{kVersion, answer.container.empty() ? kFound : kPointed};
   put_u64(out, answer.id);
+  if (!answer.container.empty()) {
+    // Never longer than the question: a record without room for the id is not sent.
+    if (kHead + 1 + answer.container.size() + answer.record.size() > kRequestBytes)
+      return encode_found({answer.id, {}, {}});
+    out.push_back(static_cast<std::uint8_t>(answer.container.size()));
+    append(out, answer.container);
+  }
   append(out, answer.record);
   return out;
 }
 
 std::optional<FindAnswer> decode_found(BytesView payload) {
-  if (payload.size() < kHead || payload.size() > kHead + kMaxRecordBytes || payload[0] != kVersion ||
-      payload[1] != kFound)
+  if (payload.size() < kHead || payload[0] != kVersion || (payload[1] != kFound && payload[1] != kPointed))
     return std::nullopt;
-  const BytesView record = payload.subspan(kHead);
-  return FindAnswer{get_u64(payload.subspan(2)), Bytes(record.begin(), record.end())};
+  BytesView record = payload.subspan(kHead), container;
+  if (payload[1] == kPointed) {
+    if (record.empty() || record[0] == 0 || record[0] > kMaxContainerId || record.size() <= record[0])
+      return std::nullopt;
+    container = record.subspan(1, record[0]);
+    record = record.subspan(1u + record[0]);
+  }
+  if (record.size() > kMaxRecordBytes) return std::nullopt;
+  return FindAnswer{get_u64(payload.subspan(2)), Bytes(record.begin(), record.end()),
+                    Bytes(container.begin(), container.end())};
 }
 
 }  // namespace bonus::net::overlay

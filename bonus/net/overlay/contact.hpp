@@ -86,10 +86,12 @@ struct FindQuestion {
 };
 [[nodiscard]] Bytes encode_find(const FindQuestion& question);
 [[nodiscard]] std::optional<FindQuestion> decode_find(BytesView payload);
-/// `record` empty: nobody's, as far as the relay could find out.
+/// `record` empty: nobody's, as far as the relay could find out. `container`: the id that the address follows from,
+/// where the record does not name it; else empty. (Older nodes do not read such answers.)
 struct FindAnswer {
   std::uint64_t id = 0;
   Bytes record;
+  Bytes container = {};
 };
 [[nodiscard]] Bytes encode_found(const FindAnswer& answer);
 [[nodiscard]] std::optional<FindAnswer> decode_found(BytesView payload);

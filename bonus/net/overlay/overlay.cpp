@@ -101,12 +101,11 @@ void Overlay::Impl::publish_record() {
   const auto dht_status = dht->status(now());
   record.flags = (dht_status.serves ? kServesDht : 0u) | (options.relays ? kRelays : 0u) |
                  (options.exits ? kExits : 0u) | (options.gateway ? kGateway : 0u);
-  record.containers = containers;
   record.subnets = options.subnets;
   // Grows across restarts without a file, and with every change within a second too.
   record.sequence = std::max<std::uint64_t>(record.sequence + 1, static_cast<std::uint64_t>(parts.clock.unix_ms()));
   record.expires = parts.clock.unix_s() + kRecordLifeSeconds;
-  auto encoded = sign_record(record, root);
+  auto encoded = sign_with_containers();
   if (!encoded) {
     log::error("net", "record_refused", {{"error", encoded.error().message}});
     return;
@@ -117,6 +116,7 @@ void Overlay::Impl::publish_record() {
   kad::Actions actions;
   if (const auto set = dht->set_own_record(encoded_record, now(), actions); !set)
     log::warn("net", "record_not_published", {{"error", set.error().message}});
+  publish_pointers(actions);
   carry_out(actions);
   introduce_to_relays();
 }
@@ -195,6 +195,7 @@ void Overlay::Impl::tick() {
 void Overlay::Impl::housekeep() {
   looked = now();
   look_at_traffic();
+  keep_pointers();
   forget_greeted();
   bootstrap_by_tls();
   ask_relay_again();

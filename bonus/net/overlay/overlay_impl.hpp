@@ -36,6 +36,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   void send_via(const tunnel::Endpoint& to, std::span<const BytesView> datagrams) override;
   void on_event(const tunnel::Event& event) override;
   void on_session_ready(tunnel::PeerRef peer) override;
+  void on_foreign_source(tunnel::PeerRef peer, const Ipv6& source) override;
 
   // ---- datagrams (overlay_datagrams.cpp)
   void handle(const PathEndpoint& path, Bytes datagram, int depth = 0);
@@ -57,6 +58,8 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
     Instant active;
     std::optional<Instant> looked_again;
     std::optional<nat::Actions::PathChanged> path;
+    Instant next_source;  // its next foreign source that is looked up
+    Duration source_pause{};
   };
   void learn(BytesView record);
   void resolve(const Ipv6& address, Waiter waiter);
@@ -81,6 +84,23 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   void forget_greeted();
   void set_edge_peers(std::vector<EdgePeer> peers);
   void set_behind(std::vector<Behind> routes);
+
+  // ---- containers that records have no room for (overlay_pointers.cpp)
+  [[nodiscard]] bool owns(const Ipv6& one) const;
+  /// Names as many containers as the record has room for; the others are left to pointers.
+  [[nodiscard]] Result<Bytes> sign_with_containers();
+  void publish_pointers(kad::Actions& actions);
+  /// The pointer's address is its node's from now on, if the node is known.
+  void prove(const AddressPointer& pointer);
+  void prove_by(BytesView encoded, const Ipv6& wanted);
+  void allow_pointed(const NodeId& node);
+  /// Learns what a lookup brought. True: it was a pointer, and the node that it names is being looked up now.
+  [[nodiscard]] bool follow(const kad::LookupDone& done);
+  /// The id of a container, ours or another's, that no record names; else empty.
+  [[nodiscard]] Bytes pointed_container(const Ipv6& wanted) const;
+  void keep_pointers();
+  /// A peer sent from an address that is not known to be its: perhaps that of a container with a pointer.
+  void look_at_source(tunnel::PeerRef peer, const Ipv6& source);
 
   // ---- ourselves (overlay.cpp)
   void begin();
@@ -150,6 +170,8 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   Instant record_made, looked;
   std::vector<nat::PathManager::LocalAddress> local;
   std::vector<Bytes> containers;
+  std::map<Ipv6, Bytes> own_pointed;  // those that the record does not name
+  std::size_t source_lookups = 0;
   std::vector<Behind> behind;
   std::map<crypto::X25519Public, tunnel::PeerRef> edges;
   std::map<Ed25519PublicKey, UdpEndpoint> hints;

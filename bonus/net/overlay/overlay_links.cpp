@@ -199,10 +199,11 @@ void Overlay::Impl::ask_relay_again() {
 void Overlay::Impl::handle_find(const PathEndpoint& from, const crypto::X25519Public& asker,
                                 const FindQuestion& question) {
   if (!contacts.allow(from.udp.address, now())) return;
-  resolve(question.address, [weak = weak_from_this(), from, asker, id = question.id](const Result<NodeRecord>& found) {
+  resolve(question.address, [weak = weak_from_this(), from, asker, id = question.id,
+                             wanted = question.address](const Result<NodeRecord>& found) {
     const auto impl = weak.lock();
     if (!impl) return;
-    FindAnswer answer{id, {}};
+    FindAnswer answer{id, {}, impl->pointed_container(wanted)};
     if (found && found->root == impl->root.public_key()) {
       answer.record = impl->encoded_record;
     } else if (found) {
@@ -218,6 +219,9 @@ void Overlay::Impl::handle_found(const FindAnswer& answer) {
   const Question question = std::move(found->second);
   questions.erase(found);
   if (!answer.record.empty()) learn(answer.record);
+  if (const auto read = open_record(answer.record, parts.clock.unix_s()); read && !answer.container.empty())
+    if (const AddressPointer pointer{read->root, answer.container}; pointer.address() == question.address)
+      prove(pointer);
   const auto* known = book.owner_of(question.address);
   for (const auto& waiter : question.waiters) {
     if (known != nullptr) {

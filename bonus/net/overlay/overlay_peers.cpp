@@ -33,7 +33,7 @@ void Overlay::Impl::resolve(const Ipv6& wanted, Waiter waiter) {
     waiter(fail(ErrorCode::kInvalid, to_string(wanted) + " is no overlay address: they begin with fd"));
     return;
   }
-  if (record.owns(wanted)) {
+  if (owns(wanted)) {
     waiter(record);
     return;
   }
@@ -71,8 +71,7 @@ void Overlay::Impl::resolve(const Ipv6& wanted, Waiter waiter) {
 }
 
 void Overlay::Impl::resolved(const kad::LookupDone& done) {
-  if (done.found && lookups.contains(done.id)) learn(done.data);
-  answer(done.id);
+  if (!follow(done)) answer(done.id);
 }
 
 void Overlay::Impl::answer(kad::LookupId id) {
@@ -112,6 +111,7 @@ void Overlay::Impl::greet(const kad::Named& named) {
 std::vector<Prefix> Overlay::Impl::allowed_of(const NodeRecord& other) const {
   std::vector<Prefix> out{Prefix{other.address(), 128}};
   for (const auto& id : other.containers) out.push_back(Prefix{container_address(other.root, id), 128});
+  for (const auto& one : book.pointed(other.id())) out.push_back(Prefix{one, 128});
   for (const auto& one : behind)
     if (one.node == other.id()) out.insert(out.end(), one.prefixes.begin(), one.prefixes.end());
   return out;
