@@ -10,6 +10,7 @@
 #include <boost/asio/use_future.hpp>
 #include <condition_variable>
 #include <filesystem>
+#include <set>
 
 #include "bonus/base/log.hpp"
 #include "bonus/chain/contracts/registry.hpp"
@@ -158,6 +159,9 @@ Result<> Node::Impl::open_network() {
   neighbours = std::make_unique<Neighbours>(identity.node_key.public_key(), config.node.bookkeeper,
                                             std::move(bookkeepers), std::move(configured));
   gossip = std::make_unique<TxGossip>(*transport, *mempool, metrics, senders.each());
+  std::set<NodeId> proposers;
+  for (const auto& bookkeeper : genesis.bookkeepers) proposers.insert(crypto::node_id(bookkeeper.key));
+  gossip->prefer([proposers = std::move(proposers)](const NodeId& id) { return proposers.contains(id); });
   serve_blobs(*transport, *blobs, pool, metrics);
   transport->on_message(std::string(kHello), [this](NodeId from, Bytes message) { heard_hello(from, message); });
   serve_exit(*transport, *network);

@@ -90,6 +90,7 @@ struct TxGossip::Impl {
   Metrics::Counter& known;
   Metrics::Counter& refused;
   Metrics::Counter& unasked;
+  std::function<bool(const NodeId&)> proposer;
 
   std::mutex mutex;
   std::unordered_map<Hash32, Seen> seen;
@@ -302,8 +303,18 @@ TxGossip::TxGossip(net::Transport& transport, chain::Mempool& mempool, Metrics& 
 }
 TxGossip::~TxGossip() = default;
 
+void TxGossip::prefer(std::function<bool(const NodeId&)> proposer) { impl_->proposer = std::move(proposer); }
+
 void TxGossip::announce(const chain::TransactionPtr& tx) {
-  const auto listed = impl_->transport.peers();
+  auto listed = impl_->transport.peers();
+  if (impl_->proposer) {
+    // The whole neighbourhood would hear of each transaction from all sides; who proposes needs it once.
+    std::vector<net::Peer> proposers;
+    std::ranges::copy_if(listed, std::back_inserter(proposers),
+                         [&](const net::Peer& peer) { return impl_->proposer(peer.id); });
+    if (std::ranges::any_of(proposers, [&](const net::Peer& one) { return impl_->transport.connected(one.id); }))
+      listed = std::move(proposers);
+  }
   std::vector<Message> out;
   {
     const std::scoped_lock lock(impl_->mutex);

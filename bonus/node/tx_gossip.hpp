@@ -2,6 +2,7 @@
 // docs/formats/node_services.md. Hashes are announced; who does not know one asks for the transaction, of one peer.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "bonus/base/metrics.hpp"
@@ -33,10 +34,13 @@ class TxGossip {
   TxGossip(const TxGossip&) = delete;
   TxGossip& operator=(const TxGossip&) = delete;
 
-  /// A transaction that is new in the mempool: to every peer that is not known to have it.
+  /// Who proposes blocks: new transactions are announced to these peers only, as long as one of them is connected. To
+  /// be called before the transport starts. Without it all peers are alike.
+  void prefer(std::function<bool(const NodeId&)> proposer);
+  /// A transaction that is new in the mempool: to proposers, or else to every peer, unless known to have it.
   void announce(const chain::TransactionPtr& tx);
   /// To be called every few seconds. Announces again what has been waiting since the last call (notifications to a peer
-  /// that was down are lost) and gives up what a peer did not deliver.
+  /// that was down are lost), to every peer, and gives up what a peer did not deliver.
   void repeat(const chain::LedgerReader& ledger);
 
  private:

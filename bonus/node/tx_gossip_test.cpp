@@ -174,6 +174,33 @@ TEST_F(TxGossipTest, AsksOnePeerAndAnotherWhenItFails) {
   EXPECT_EQ(a.size(), 1u);
 }
 
+TEST_F(TxGossipTest, ProposersHearOfItFirstAndAllOthersWhenItWaits) {
+  Node a(network_, io_, 1);
+  Stranger proposer(network_, io_, 2), other(network_, io_, 3);
+  a.knows(proposer.transport->self());
+  a.knows(other.transport->self());
+  a.gossip->prefer([&](const NodeId& id) { return id == proposer.transport->self(); });
+  ASSERT_TRUE(a.mempool->add(transfer(0, 0)));
+  run();
+  EXPECT_EQ(proposer.hashes_in("tx.hashes"), 1u);
+  EXPECT_EQ(other.hashes_in("tx.hashes"), 0u);
+  for (int i = 0; i < 2; ++i) a.gossip->repeat(a.ledger);
+  run();
+  EXPECT_EQ(other.hashes_in("tx.hashes"), 1u);
+}
+
+TEST_F(TxGossipTest, WithoutAProposerAllHearOfItAtOnce) {
+  Node a(network_, io_, 1);
+  Stranger other(network_, io_, 3);
+  const NodeId gone = crypto::node_id(node_key(2).public_key());
+  a.knows(gone);
+  a.knows(other.transport->self());
+  a.gossip->prefer([&](const NodeId& id) { return id == gone; });
+  ASSERT_TRUE(a.mempool->add(transfer(0, 0)));
+  run();
+  EXPECT_EQ(other.hashes_in("tx.hashes"), 1u);
+}
+
 TEST_F(TxGossipTest, WhatWasNotAskedForIsDropped) {
   Node a(network_, io_, 1);
   Stranger s(network_, io_, 2);
