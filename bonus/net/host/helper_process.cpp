@@ -93,6 +93,8 @@ class Dispatcher {
     const auto request = wire::decode_request(received.record);
     if (!request) return;  // no id that could be answered
     if (auto allowed = check(*request); !allowed) return answer(refusal(request->id, allowed.error()));
+    // Asked every second, and only the kernel answers: not worth a process.
+    if (request->kind == wire::Kind::kAddresses) return respond(*request, serve_sockets(options_.allow, *request));
     if (live_.size() >= options_.concurrent)
       return answer(refusal(request->id, Error{ErrorCode::kExhausted, "the helper is busy; try again"}));
     if (request->kind == wire::Kind::kExitUp && exits_.size() < 16) exits_.insert(request->host);
@@ -131,9 +133,13 @@ class Dispatcher {
     const bool needs_rights = request.kind == wire::Kind::kExitUp || request.kind == wire::Kind::kExitDown;
     if (::setitimer(ITIMER_REAL, &timer, nullptr) != 0 || (!needs_rights && !keep_capability(-1))) ::_exit(1);
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    respond(request, work(request, descriptor));
+    ::_exit(kAnswered);
+  }
+
+  void respond(const wire::Request& request, Result<Served> served) {
     wire::Reply reply;
     reply.id = request.id;
-    auto served = work(request, descriptor);
     if (served && served->payload.size() > wire::kPayloadLimit)
       served = fail(ErrorCode::kExhausted, "the helper's reply is too large");
     int out = -1;
@@ -145,7 +151,6 @@ class Dispatcher {
       reply = refusal(request.id, served.error());
     }
     answer(reply, out);
-    ::_exit(kAnswered);
   }
 
   Result<Served> work(const wire::Request& request, int descriptor) {

@@ -49,7 +49,13 @@ struct Actions {
   std::vector<crypto::X25519Public>
       lost;  ///< No path to this peer any more; it is still being looked for while wanted.
   /// Valid signed records of who probed us or answered: the tunnel may know these peers before their handshake comes.
-  std::vector<Bytes> records;
+  /// `by_key`: shown by the holder of the tunnel key that it names, so that root and key have both agreed; otherwise
+  /// only the root says that the key is its own.
+  struct Record {
+    Bytes encoded;
+    bool by_key = false;
+  };
+  std::vector<Record> records;
   /// PathManager::endpoints() gives something else than before: publish a new record, and set_self() it.
   bool endpoints_changed = false;
   /// Keep a TLS link to this relay (no UDP comes back from it): try the endpoints in order. May be said again while

@@ -255,6 +255,37 @@ TEST(Attack, WhoIsNamedFalselyGetsThreeProbesOneOfThemLarge) {
   }
 }
 
+TEST(Attack, ARecordThatNamesTheKeyOfAnotherIsFoundOutByItsHolder) {
+  for (const bool known_before : {false, true}) {
+    Pair pair(9, Router::kOpen, Router::kOpen);
+    pair.settle();
+    // The liar's own root certifies the tunnel key of b, and its record says that it is at b's endpoint.
+    crypto::Ed25519Seed seed;
+    seed.bytes.fill(7);
+    const auto liar = crypto::Ed25519KeyPair::from_seed(seed);
+    NodeRecord lie = pair.b->record();
+    lie.root = liar.public_key();
+    lie.tunnel = certify_tunnel_key(liar, pair.b->key(), 0, lie.expires);
+    ASSERT_TRUE(sign_record(lie, liar));
+    if (known_before) {
+      pair.a->connect(*pair.b);
+      pair.net.run(seconds(2));
+      ASSERT_TRUE(pair.a->paths().path(pair.b->key()));
+    }
+    pair.a->act([&](Actions& out) {
+      const auto taken = pair.a->paths().connect(lie, pair.net.events.now(), out);
+      if (known_before) EXPECT_EQ(taken.error().code, ErrorCode::kDenied);
+    });
+    pair.net.run(seconds(2));
+    ASSERT_FALSE(pair.a->learned.empty()) << "the holder of the key was asked, and says whose it is";
+    EXPECT_EQ(pair.a->learned.back(), pair.b->encode_record());
+    pair.a->act([&](Actions& out) {
+      EXPECT_EQ(pair.a->paths().connect(lie, pair.net.events.now(), out).error().code, ErrorCode::kDenied);
+    });
+    EXPECT_TRUE(pair.a->paths().path(pair.b->key())) << "the path to the real node stays";
+  }
+}
+
 TEST(Attack, PrivateMulticastAndOverlayAddressesAreNotProbed) {
   Internet net(1);
   Host& a = net.add_host("a", v4(8, 8, 1, 1), nullptr);

@@ -28,7 +28,7 @@ PathManager::Impl::Impl(const crypto::Ed25519KeyPair& root, const crypto::X25519
       self_(self),
       wall_(wall),
       strangers_(20, 50),
-      newcomers_(5, 20),
+      newcomers_(20, 60),
       rendezvous_limit_(10, 40),
       introduce_limit_(20, 60) {
   if (options_.relay) server_ = std::make_unique<RelayServer>(self, random, wall, *options_.relay);
@@ -151,9 +151,11 @@ Result<> PathManager::Impl::connect(const NodeRecord& record, Instant now, Actio
   if (key == self_) return fail(ErrorCode::kInvalid, "a node needs no path to itself");
   Peer* peer = find_or_add(key, now, out);
   if (peer == nullptr) return fail(ErrorCode::kExhausted, "the path manager is full of wanted peers");
-  const bool newer = !peer->record || record.sequence > peer->record->sequence;
+  const bool other_root = peer->record && peer->record->root != record.root;
+  if (other_root && peer->shown)
+    return fail(ErrorCode::kDenied, "the record names a tunnel key that another node has shown to be its own");
+  const bool newer = !peer->record || other_root || record.sequence > peer->record->sequence;
   if (newer) peer->record = record;
-  peer->paths.set_record_known(true);
   if (record.has(kRelays)) context_.relays.learn(*peer->record);
   const bool fresh = !std::exchange(peer->wanted, true);
   if (fresh && at_once) peer->paths.hurry();
@@ -266,16 +268,20 @@ void PathManager::Impl::step(Peer& peer, Instant now, Actions& out) {
   if (peer.introduce_at && *peer.introduce_at <= now) ask_introduction(peer, now, out);
 }
 
-bool PathManager::Impl::learn(Peer& peer, BytesView encoded, Actions& out) {
+bool PathManager::Impl::learn(Peer& peer, BytesView encoded, bool by_key, Actions& out) {
   auto record = open_record(encoded, wall_.unix_s());
   if (!record || record->tunnel.key != peer.key) return false;
-  // The root behind a tunnel key never changes: another one that certifies it is somebody else.
-  if (peer.record && (peer.record->root != record->root || peer.record->sequence >= record->sequence))
-    return peer.record->root == record->root;
-  peer.record = std::move(*record);
-  peer.paths.set_record_known(true);
-  if (peer.record->has(kRelays)) context_.relays.learn(*peer.record);
-  out.records.emplace_back(encoded.begin(), encoded.end());
+  // Any root may certify any key: what the key's holder shows counts, and never changes. Until then it is hearsay.
+  const bool other_root = peer.record && peer.record->root != record->root;
+  if (other_root && (peer.shown || !by_key)) return false;
+  const bool first = by_key && !std::exchange(peer.shown, true);
+  const bool newer = !peer.record || other_root || peer.record->sequence < record->sequence;
+  if (newer) {
+    peer.record = std::move(*record);
+    if (peer.record->has(kRelays)) context_.relays.learn(*peer.record);
+  }
+  if (by_key) peer.paths.set_record_known(true);
+  if (newer || first) out.records.push_back({Bytes(encoded.begin(), encoded.end()), by_key});
   return true;
 }
 
@@ -311,10 +317,10 @@ void PathManager::Impl::on_probe(const Key& from, const PathEndpoint& path, cons
     auto record = open_record(m.record, wall_.unix_s());
     if (record && record->tunnel.key == from) {
       peer = find_or_add(from, now, out);
-      if (peer != nullptr) (void)learn(*peer, m.record, out);
+      if (peer != nullptr) (void)learn(*peer, m.record, true, out);
     }
-  } else if (peer != nullptr && !m.record.empty() && (!peer->record || peer->record->sequence < m.sequence)) {
-    if (newcomers_.allow(path.udp.address, now)) (void)learn(*peer, m.record, out);
+  } else if (peer != nullptr && !m.record.empty() && (!peer->shown || peer->record->sequence < m.sequence)) {
+    if (newcomers_.allow(path.udp.address, now)) (void)learn(*peer, m.record, true, out);
   }
   if (peer == nullptr) {
     // Somebody we know nothing about: one small answer that asks who it is.
@@ -327,7 +333,7 @@ void PathManager::Impl::on_probe(const Key& from, const PathEndpoint& path, cons
     out.sends.push_back({from, path, DatagramKind::kPath, encode(ack)});
     return;
   }
-  const bool needed = !peer->record || peer->record->sequence < m.sequence;
+  const bool needed = !peer->shown || peer->record->sequence < m.sequence;
   peer->paths.on_probe(path, m, needed, context_.self_record, now, out);
 }
 
@@ -344,7 +350,7 @@ void PathManager::Impl::on_ack(const Key& from, const PathEndpoint& path, const 
   if (!peer->paths.on_ack(path, m, now, out).matched && !spray_answer(from, path, m, now, out)) return;
   saw_us(from, path, m.observed, now, out);
   if (is_channel(path.via)) context_.relays.touch(path.via, now);
-  if (!m.record.empty() && newcomers_.allow(path.udp.address, now)) (void)learn(*peer, m.record, out);
+  if (!m.record.empty() && newcomers_.allow(path.udp.address, now)) (void)learn(*peer, m.record, true, out);
 }
 
 void PathManager::Impl::on_confirm(const Key& from, const PathEndpoint& path, const Confirm& m, Instant now,
@@ -418,7 +424,7 @@ void PathManager::Impl::take_events(RelayClient::Events events, Instant now, Act
         }
         break;
       case Kind::kOffered:
-        if (Peer* peer = find_or_add(event.peer, now, out)) (void)learn(*peer, event.record, out);
+        if (Peer* peer = find_or_add(event.peer, now, out)) (void)learn(*peer, event.record, false, out);
         break;
     }
   }

@@ -23,6 +23,7 @@ class PathManager::Impl {
     Key key;
     PathSet paths;
     std::optional<NodeRecord> record;
+    bool shown = false;  // the holder of the key has shown a record of this root: both have agreed
     bool wanted = false;
     Instant made;
     NatKind nat = NatKind::kUnknown;  // as the peer itself says
@@ -74,8 +75,8 @@ class PathManager::Impl {
   Peer* find_or_add(const Key& key, Instant now, Actions& out);
   void remove(const Key& key, Actions& out);
   void schedule(Peer& peer);
-  /// Checks and keeps a record that a peer has sent. Costs two signatures.
-  bool learn(Peer& peer, BytesView encoded, Actions& out);
+  /// Checks and keeps a record. Costs two signatures. `by_key`: the peer itself has sent it.
+  bool learn(Peer& peer, BytesView encoded, bool by_key, Actions& out);
   void on_probe(const Key& from, const PathEndpoint& path, const Probe& m, Instant now, Actions& out);
   void on_ack(const Key& from, const PathEndpoint& path, const Ack& m, Instant now, Actions& out);
   void on_confirm(const Key& from, const PathEndpoint& path, const Confirm& m, Instant now, Actions& out);

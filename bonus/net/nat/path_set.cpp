@@ -19,6 +19,7 @@ constexpr auto kBeat = seconds(1);
 constexpr auto kStandby = seconds(25);  // between probes of paths that are not in use
 constexpr auto kFresh = seconds(60);    // how long a standby path counts as working
 constexpr int kDead = 4;                // unanswered probes in a row
+constexpr auto kSlowest = seconds(4);   // after which one counts as unanswered
 constexpr auto kSettle = seconds(10);   // at least between two changes for the better of the same kind
 constexpr auto kChallengeLife = seconds(5);
 constexpr std::array<std::uint16_t, 3> kMtus = {1360, 1420, 8920};
@@ -134,7 +135,8 @@ void PathSet::on_traffic(bool received, Instant now) {
 
 Duration PathSet::timeout(const Candidate& c) const {
   if (c.acks == 0) return seconds(1);
-  return std::clamp<Duration>(c.rtt + c.rtt / 2 + milliseconds(100), milliseconds(200), seconds(1));
+  // A full queue at a home router makes seconds of a round trip: slow is not dead.
+  return std::clamp<Duration>(c.rtt + c.rtt / 2 + milliseconds(100), milliseconds(200), kSlowest);
 }
 
 std::optional<Duration> PathSet::heartbeat(const Candidate& c, Instant now) const {

@@ -117,7 +117,7 @@ class PathSet {
   std::optional<Actions::PathChanged> announced_;
   Instant announced_at_, switched_at_, last_traffic_, roamed_until_;
   bool known_to_peer_ = false;  // it has our record
-  bool record_known_ = false;   // we have its record
+  bool record_known_ = false;   // it has shown its record
   bool hurried_ = false;
   std::uint64_t switches_ = 0;
 };

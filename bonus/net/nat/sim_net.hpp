@@ -143,7 +143,7 @@ class Host {
   std::map<crypto::X25519Public, std::vector<std::pair<Instant, Actions::PathChanged>>> history;
   std::map<crypto::X25519Public, int> lost;
   std::vector<std::uint32_t> received_marks;
-  std::vector<Bytes> learned;
+  std::vector<Bytes> learned, hearsay;  // records, shown by the key's holder or not
   std::size_t sent_packets = 0, sent_bytes = 0;
   inline static std::function<void(Host& host, const Actions& out)> trace;  ///< For looking into a failing seed.
 
@@ -398,7 +398,7 @@ inline void Host::perform(Actions& out) {
   }
   for (const auto& changed : out.changed) history[changed.peer].emplace_back(internet_.events.now(), changed);
   for (const auto& peer : out.lost) ++lost[peer];
-  for (auto& record : out.records) learned.push_back(std::move(record));
+  for (auto& record : out.records) (record.by_key ? learned : hearsay).push_back(std::move(record.encoded));
   for (const auto& want : out.want_links)
     if (dialling.insert(want.relay).second) internet_.connect_link(*this, want);
   for (const std::uint32_t via : out.close) {

@@ -14,13 +14,13 @@ std::vector<Ipv6> addresses_of(const NodeRecord& record) {
 void AddressBook::index(const Entry& entry, const NodeId& id) {
   for (const auto& address : addresses_of(entry.known.record)) by_address_[address] = id;
   for (const auto& [address, _] : entry.pointed) by_address_[address] = id;
-  by_tunnel_[entry.known.record.tunnel.key] = id;
+  if (entry.shown) by_tunnel_[entry.known.record.tunnel.key] = id;
 }
 
 void AddressBook::unindex(const Entry& entry) {
   for (const auto& address : addresses_of(entry.known.record)) by_address_.erase(address);
   for (const auto& [address, _] : entry.pointed) by_address_.erase(address);
-  by_tunnel_.erase(entry.known.record.tunnel.key);
+  if (entry.shown) by_tunnel_.erase(entry.known.record.tunnel.key);
 }
 
 Result<AddressBook::Added> AddressBook::add(BytesView encoded, UnixSeconds now) {
@@ -34,9 +34,10 @@ Result<AddressBook::Added> AddressBook::add(BytesView encoded, UnixSeconds now) 
       return Added::kSame;
     }
     unindex(found->second);
+    if (record.tunnel.key != found->second.known.record.tunnel.key) found->second.shown = false;
   } else {
     recent_.push_front(id);
-    found = nodes_.emplace(id, Entry{{}, false, {}, recent_.begin()}).first;
+    found = nodes_.emplace(id, Entry{{}, false, false, {}, recent_.begin()}).first;
   }
   found->second.known = {std::move(record), Bytes(encoded.begin(), encoded.end())};
   index(found->second, id);
@@ -72,6 +73,17 @@ const KnownNode* AddressBook::owner_of(const Ipv6& address) {
 const KnownNode* AddressBook::by_tunnel(const crypto::X25519Public& key) {
   const auto found = by_tunnel_.find(key);
   return found == by_tunnel_.end() ? nullptr : touch(found->second);
+}
+
+bool AddressBook::shown_by_key(const NodeId& node) {
+  const auto found = nodes_.find(node);
+  if (found == nodes_.end() || found->second.shown) return false;
+  const auto& key = found->second.known.record.tunnel.key;
+  // A key that two roots share: the one that it spoke for last.
+  if (const auto former = by_tunnel_.find(key); former != by_tunnel_.end()) nodes_.at(former->second).shown = false;
+  found->second.shown = true;
+  by_tunnel_[key] = node;
+  return true;
 }
 
 void AddressBook::forget_pointed(Entry& entry, std::map<Ipv6, Pointed>::iterator which) {

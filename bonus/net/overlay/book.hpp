@@ -29,7 +29,10 @@ class AddressBook {
   /// Null when unknown. Valid until the next change.
   [[nodiscard]] const KnownNode* find(const NodeId& node);
   [[nodiscard]] const KnownNode* owner_of(const Ipv6& address);
+  /// Only who has been shown to have the key (shown_by_key): any record may name any key.
   [[nodiscard]] const KnownNode* by_tunnel(const crypto::X25519Public& key);
+  /// The holder of the node's tunnel key has shown a record of this node. True: for the first time.
+  bool shown_by_key(const NodeId& node);
 
   enum class Proven : std::uint8_t { kNew, kAgain, kUnknownNode };
   /// The pointer's address is that node's from now on, for kPointedLife; then it has to be proven again. Of the most
@@ -59,7 +62,7 @@ class AddressBook {
   };
   struct Entry {
     KnownNode known;
-    bool pinned = false;
+    bool pinned = false, shown = false;
     std::map<Ipv6, Pointed> pointed = {};
     std::list<NodeId>::iterator used;
   };

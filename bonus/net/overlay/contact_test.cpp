@@ -139,9 +139,26 @@ TEST(Book, KnowsByNodeAddressAndTunnelKey) {
   EXPECT_EQ(book.owner_of(container_address(key.public_key(), Bytes{1})), nullptr);
   EXPECT_NE(book.owner_of(container_address(key.public_key(), Bytes{2})), nullptr);
   EXPECT_NE(book.owner_of(second.record.address()), nullptr);
-  EXPECT_EQ(book.by_tunnel(first.record.tunnel.key), nullptr);
-  EXPECT_NE(book.by_tunnel(second.record.tunnel.key), nullptr);
   EXPECT_FALSE(book.add(Bytes{1, 2, 3}, kNow));
+}
+
+TEST(Book, ATunnelKeyIsWhoseItsHolderHasShown) {
+  AddressBook book;
+  const auto honest = record_of(root(1), 1, 9), liar = record_of(root(2), 1, 9);  // both name the same key
+  ASSERT_EQ(honest.record.tunnel.key, liar.record.tunnel.key);
+  ASSERT_TRUE(book.add(liar.encoded, kNow));
+  EXPECT_EQ(book.by_tunnel(liar.record.tunnel.key), nullptr) << "anybody can say so";
+  ASSERT_TRUE(book.add(honest.encoded, kNow));
+  EXPECT_TRUE(book.shown_by_key(honest.record.id()));
+  EXPECT_FALSE(book.shown_by_key(honest.record.id())) << "not for the first time";
+  ASSERT_NE(book.by_tunnel(honest.record.tunnel.key), nullptr);
+  EXPECT_EQ(book.by_tunnel(honest.record.tunnel.key)->record.id(), honest.record.id());
+  ASSERT_TRUE(book.add(record_of(root(2), 2, 9).encoded, kNow));
+  EXPECT_EQ(book.by_tunnel(honest.record.tunnel.key)->record.id(), honest.record.id()) << "a newer lie changes nothing";
+  ASSERT_TRUE(book.add(record_of(root(1), 2, 9).encoded, kNow));
+  EXPECT_EQ(book.by_tunnel(honest.record.tunnel.key)->record.sequence, 2u) << "the same key in a newer record";
+  ASSERT_TRUE(book.add(record_of(root(1), 3, 8).encoded, kNow));
+  EXPECT_EQ(book.by_tunnel(honest.record.tunnel.key), nullptr) << "another key has to be shown anew";
 }
 
 TEST(Book, ForgetsWhoWasUsedLeastButNeverThePinned) {

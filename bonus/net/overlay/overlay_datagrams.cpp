@@ -139,7 +139,7 @@ void Overlay::Impl::carry_out(nat::Actions& actions) {
     if (parts.helper != nullptr) tasks->spawn("extra socket", open_extra_socket(via));
   for (const auto& one : actions.sends) send_sealed(sealer, one.kind, one.to, one.path, one.payload);
   // Records first: the handshake of a peer that probes us may be in the next datagram.
-  for (const auto& one : actions.records) learn(one);
+  for (const auto& one : actions.records) learn(one.encoded, one.by_key);
   for (const auto& one : actions.changed) on_path(one);
   for (const auto& peer : actions.lost)
     if (const auto found = tunnels.find(peer); found != tunnels.end()) {

@@ -56,12 +56,14 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
     tunnel::PeerRef ref = tunnel::kNoPeer;
     std::uint64_t bytes = 0, received = 0;  // both ways, and only in, at the last look
     Instant active;
-    std::optional<Instant> looked_again;
+    std::optional<Instant> look_again_at;
+    unsigned looks = 0;  // since it had a path
     std::optional<nat::Actions::PathChanged> path;
     Instant next_source;  // its next foreign source that is looked up
     Duration source_pause{};
   };
-  void learn(BytesView record);
+  /// `by_key`: the holder of the tunnel key that it names has shown it.
+  void learn(BytesView record, bool by_key = false);
   void resolve(const Ipv6& address, Waiter waiter);
   void resolved(const kad::LookupDone& done);
   /// Who waits for the address has its answer.

@@ -7,24 +7,35 @@ namespace bonus::net::overlay {
 namespace {
 constexpr std::size_t kMaxLookups = 256, kMaxWaiters = 64;
 constexpr std::size_t kMaxGreeted = 64, kMaxInitiators = 256;
-constexpr Duration kLookAgain = std::chrono::seconds(5), kGreeting = std::chrono::seconds(5);
+constexpr Duration kLookAgain = std::chrono::seconds(5), kLastLook = std::chrono::seconds(120);
+constexpr Duration kGreeting = std::chrono::seconds(5);
 constexpr std::uint32_t kEdgeMtu = 1280;
 }  // namespace
 
-void Overlay::Impl::learn(BytesView encoded) {
+void Overlay::Impl::learn(BytesView encoded, bool by_key) {
   const auto added = book.add(encoded, parts.clock.unix_s());
-  if (!added || *added == AddressBook::Added::kSame) return;
+  if (!added || (*added == AddressBook::Added::kSame && !by_key)) return;
   const auto read = open_record(encoded, parts.clock.unix_s());
   if (!read || read->root == root.public_key()) return;
   const auto* known = book.find(read->id());
   if (known == nullptr) return;
+  const bool shown = by_key && known->record.tunnel.key == read->tunnel.key && book.shown_by_key(read->id());
+  if (*added == AddressBook::Added::kSame && !shown) return;
+  if (shown) {
+    // Whoever had only said that the key is its own gives it back.
+    const auto held = tunnels.find(read->tunnel.key);
+    if (held != tunnels.end() && held->second.node != read->id()) {
+      log::warn("net", "foreign_tunnel_key", {{"claimed_by", to_hex(held->second.node)}, {"of", to_hex(read->id())}});
+      disconnect(read->tunnel.key);
+    }
+  }
   std::vector<kad::LookupId> answered;
   for (const auto& [wanted, id] : looking)
     if (book.owner_of(wanted) == known) answered.push_back(id);
   const bool tunnelled = std::ranges::any_of(tunnels, [&](const auto& t) { return t.second.node == read->id(); });
-  const auto initiator = initiators.extract(read->tunnel.key);
   if (tunnelled) connect(*known);
-  if (initiator) admit(*known, initiator.mapped().first);
+  if (shown)
+    if (const auto initiator = initiators.extract(read->tunnel.key)) admit(*known, initiator.mapped().first);
   for (const auto id : answered) answer(id);
 }
 
@@ -144,6 +155,13 @@ void Overlay::Impl::update_tunnel(const KnownNode& known) {
 void Overlay::Impl::connect(const KnownNode& known, bool at_once) {
   const NodeRecord copy = known.record;
   const auto& key = copy.tunnel.key;
+  if (const auto* holder = book.by_tunnel(key);
+      (holder != nullptr && holder->record.root != copy.root) || edges.contains(key)) {
+    log::warn("net", "foreign_tunnel_key", {{"claimed_by", to_hex(copy.id())}});
+    return;
+  }
+  // Nobody has shown whose the key is: the latest claim is followed, and its holder asked.
+  if (const auto held = tunnels.find(key); held != tunnels.end() && held->second.node != copy.id()) disconnect(key);
   // A rotated key takes the place of the former one.
   std::vector<crypto::X25519Public> former;
   for (const auto& [other, tunnel] : tunnels)
@@ -187,9 +205,9 @@ void Overlay::Impl::admit(const KnownNode& known, const tunnel::Endpoint& from) 
 void Overlay::Impl::look_again(const crypto::X25519Public& key) {
   const auto found = tunnels.find(key);
   if (found == tunnels.end() || found->second.path) return;
-  auto& last = found->second.looked_again;
-  if (last && now() - *last < kLookAgain) return;
-  last = now();
+  auto& at = found->second.look_again_at;
+  if (at && now() < *at) return;
+  at = now() + std::min<Duration>(kLookAgain * (1 << std::min(found->second.looks++, 5u)), kLastLook);
   const auto* known = book.find(found->second.node);
   if (known == nullptr) return;
   finder.again(known->record.root, now());
@@ -230,6 +248,7 @@ void Overlay::Impl::on_path(const nat::Actions::PathChanged& changed) {
   }
   const bool moved = !found->second.path || found->second.path->path != changed.path;
   found->second.path = changed;
+  found->second.looks = 0;
   engine->set_path_mtu(found->second.ref, changed.mtu);
   if (!moved) return;
   const tunnel::Endpoint endpoint{changed.path.udp, changed.path.via};
