@@ -278,7 +278,7 @@ bool PathManager::Impl::learn(Peer& peer, BytesView encoded, bool by_key, Action
   const bool newer = !peer.record || other_root || peer.record->sequence < record->sequence;
   if (newer) {
     peer.record = std::move(*record);
-    if (peer.record->has(kRelays)) context_.relays.learn(*peer.record);
+    if (peer.record->has(kRelays)) context_.relays.learn(*peer.record, peer.shown);
   }
   if (by_key) peer.paths.set_record_known(true);
   if (newer || first) out.records.push_back({Bytes(encoded.begin(), encoded.end()), by_key});

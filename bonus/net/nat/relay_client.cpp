@@ -31,9 +31,12 @@ RelayClient::RelayClient(const crypto::Ed25519KeyPair& root, const crypto::X2551
                          const runtime::Clock& wall, const PathOptions& options)
     : root_(root), self_(self), random_(random), wall_(wall), options_(options) {}
 
-void RelayClient::learn(const NodeRecord& record) {
+void RelayClient::learn(const NodeRecord& record, bool by_key) {
   const auto found = relays_.find(record.tunnel.key);
   if (found == relays_.end()) return;
+  const bool other = found->second.root != Ed25519PublicKey{} && found->second.root != record.root;
+  if (other && (found->second.shown || !by_key)) return;
+  found->second.shown |= by_key;
   found->second.root = record.root;
   found->second.tls.clear();
   for (const auto& endpoint : record.endpoints)

@@ -35,7 +35,9 @@ class RelayClient {
               const runtime::Clock& wall, const PathOptions& options);
 
   void set_self(BytesView record) { self_record_.assign(record.begin(), record.end()); }
-  void learn(const NodeRecord& relay);  ///< Its TLS port and root key, if it is or becomes a relay of ours.
+  /// TLS port and root key of a relay of ours. The first root that claims the tunnel key counts until the key's holder
+  /// has shown another (`by_key`), and then that one for good.
+  void learn(const NodeRecord& relay, bool by_key = false);
   /// These stay registered; the others go when nothing uses them.
   void set_home(const std::vector<std::pair<crypto::X25519Public, UdpEndpoint>>& relays, Instant now, Actions& out);
   /// Registers if needed, then asks for a channel, which ends in kOpened or kRefused. False: not at this relay now.
@@ -87,7 +89,7 @@ class RelayClient {
     UdpEndpoint address;
     Ed25519PublicKey root;
     std::vector<UdpEndpoint> tls;
-    bool home = false;
+    bool home = false, shown = false;
     State state = State::kRegistering;
     PathEndpoint path;  // what the registration goes over
     std::uint64_t id = 0;

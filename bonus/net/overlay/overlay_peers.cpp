@@ -92,7 +92,8 @@ void Overlay::Impl::answer(kad::LookupId id) {
   lookups.erase(found);
   looking.erase(entry.address);
   if (const auto* known = book.owner_of(entry.address)) {
-    for (const auto& waiter : entry.waiters) waiter(known->record);
+    const NodeRecord copy = known->record;  // a waiter may change the book
+    for (const auto& waiter : entry.waiters) waiter(copy);
     return;
   }
   for (const auto& waiter : entry.waiters)
