@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "bonus/net/nat/path_message.hpp"
+#include "bonus/net/nat/relay_client.hpp"
 #include "bonus/net/nat/relay_message.hpp"
 #include "bonus/net/nat/sim_net.hpp"
 
@@ -283,6 +284,36 @@ TEST(Attack, ARecordThatNamesTheKeyOfAnotherIsFoundOutByItsHolder) {
       EXPECT_EQ(pair.a->paths().connect(lie, pair.net.events.now(), out).error().code, ErrorCode::kDenied);
     });
     EXPECT_TRUE(pair.a->paths().path(pair.b->key())) << "the path to the real node stays";
+  }
+}
+
+TEST(Attack, AnotherRootDoesNotTakeTheTlsLinkOfARelay) {
+  Pair pair(10, Router::kOpen, Router::kOpen);
+  const auto key = [](std::uint8_t n) {
+    crypto::Ed25519Seed seed;
+    seed.bytes.fill(n);
+    return crypto::Ed25519KeyPair::from_seed(seed);
+  };
+  SeededRandom random(10);
+  const PathOptions options;
+  for (const bool shown_by_liar : {false, true}) {
+    RelayClient client(key(1), pair.a->key(), random, pair.net.events, options);
+    Actions out;
+    RelayClient::Events events;
+    Instant now{};
+    const UdpEndpoint there{v4(9, 9, 9, 9), 7071};
+    client.set_home({{pair.b->key(), there}}, now, out);
+    NodeRecord honest, lie;
+    honest.tunnel.key = lie.tunnel.key = pair.b->key();
+    honest.root = key(2).public_key();
+    lie.root = key(3).public_key();
+    client.learn(honest);
+    client.learn(lie, shown_by_liar);
+    // Nobody answers by UDP.
+    for (; out.want_links.empty() && now < Instant{} + seconds(60); now += milliseconds(100))
+      client.on_timer(now, out, events);
+    ASSERT_FALSE(out.want_links.empty());
+    EXPECT_EQ(out.want_links[0].root, (shown_by_liar ? lie : honest).root) << "who has the key says whose it is";
   }
 }
 
