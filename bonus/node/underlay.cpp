@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "bonus/base/log.hpp"
 #include "bonus/net/dns/plain_upstream.hpp"
@@ -95,6 +96,21 @@ Result<> Machine::run(const std::function<Result<>()>& work) const {
   return host::in_namespace(namespace_.get(), work);
 }
 
+namespace {
+
+/// A former bonusd that was killed holds its port until the last of its threads is gone.
+Result<std::unique_ptr<net::device::UdpSocket>> open_port(const net::device::UdpOptions& options) {
+  constexpr int kAttempts = 10;
+  constexpr auto kPause = std::chrono::milliseconds(200);
+  for (int attempt = 1;; ++attempt) {
+    auto udp = net::device::UdpSocket::open(options);
+    if (udp || udp.error().code != ErrorCode::kConflict || attempt == kAttempts) return udp;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+}  // namespace
+
 Result<Underlay> Underlay::prepare(const Config& config, const Identity& identity) {
   Underlay out;
   TRY_ASSIGN(out.machine, Machine::open(config));
@@ -114,7 +130,7 @@ Result<Underlay> Underlay::prepare(const Config& config, const Identity& identit
   const bool everywhere = listen.address.is_zero() || config.net.listen.host == "0.0.0.0";
   udp_options.bind = everywhere ? net::Ipv6() : listen.address;
   udp_options.port = listen.port;
-  auto udp = net::device::UdpSocket::open(udp_options);
+  auto udp = open_port(udp_options);
   if (!udp) return fail(std::move(udp).error().wrap("net.listen"));
   out.udp = *std::move(udp);
 

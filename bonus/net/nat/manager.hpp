@@ -5,7 +5,6 @@
 #include <deque>
 #include <map>
 #include <set>
-#include <unordered_map>
 
 #include "bonus/net/nat/path_set.hpp"
 #include "bonus/net/record/sealed.hpp"
@@ -66,7 +65,7 @@ class PathManager::Impl {
   PathOptions options_;
   PathContext context_;
   std::unique_ptr<RelayServer> server_;
-  std::unordered_map<Key, std::unique_ptr<Peer>> peers_;
+  std::map<Key, std::unique_ptr<Peer>> peers_;  // ordered, so that a seed gives the same run each time
   std::set<UdpEndpoint> mappings_;
   bool reachable_ = false;
 

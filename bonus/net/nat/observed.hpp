@@ -1,7 +1,7 @@
 // What peers say our address looks like from outside, and what kind of NAT follows from it.
 #pragma once
 
-#include <unordered_map>
+#include <map>
 #include <vector>
 
 #include "bonus/net/nat/path_manager.hpp"
@@ -33,7 +33,7 @@ class Observer {
   };
   std::vector<PathManager::LocalAddress> local_;
   std::uint16_t port_ = 0;
-  std::unordered_map<crypto::X25519Public, Word> words_;
+  std::map<crypto::X25519Public, Word> words_;
 };
 
 }  // namespace bonus::net::nat
