@@ -164,6 +164,7 @@ void Overlay::Impl::arm() {
   std::optional<Instant> next = dht->next_timer();
   for (const auto& other : {paths->next_timer(), finder.next_timer(), std::optional<Instant>(looked + kHousekeeping)})
     if (other && (!next || *other < *next)) next = other;
+  if (!handshake_checks.empty()) next = std::min(*next, handshake_checks.begin()->first);
   if (record_stale) next = now();
   const Duration pause = std::clamp<Duration>(*next - now(), std::chrono::milliseconds(1), kHousekeeping);
   timer.expires_after(pause);
@@ -187,6 +188,7 @@ void Overlay::Impl::tick() {
     paths->on_timer(at, actions);
     carry_out(actions);
   }
+  check_handshakes();
   if (at - looked >= kHousekeeping) housekeep();
   if (record_stale || at - record_made > kRecordRenewal) publish_record();
   arm();

@@ -84,6 +84,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   void handle_event(const tunnel::Event& event);
   void look_at_traffic();
   void forget_greeted();
+  void check_handshakes();
   void set_edge_peers(std::vector<EdgePeer> peers);
   void set_behind(std::vector<Behind> routes);
 
@@ -189,6 +190,8 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
     tunnel::PeerRef ref = tunnel::kNoPeer;
     Instant until;
   };
+  /// When a handshake that began before its path was proven should have come to its end; with the time of the proof.
+  std::multimap<Instant, std::pair<crypto::X25519Public, Instant>> handshake_checks;
   std::map<crypto::X25519Public, Greeted> greeted;                                  // in the tunnel without any address
   std::map<crypto::X25519Public, std::pair<tunnel::Endpoint, Instant>> initiators;  // whose record is not here yet
   std::map<Ipv6, kad::LookupId> looking;

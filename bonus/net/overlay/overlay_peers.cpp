@@ -9,6 +9,7 @@ constexpr std::size_t kMaxLookups = 256, kMaxWaiters = 64;
 constexpr std::size_t kMaxGreeted = 64, kMaxInitiators = 256;
 constexpr Duration kLookAgain = std::chrono::seconds(5), kLastLook = std::chrono::seconds(120);
 constexpr Duration kGreeting = std::chrono::seconds(5);
+constexpr Duration kAnswerSlack = std::chrono::milliseconds(20);
 constexpr std::uint32_t kEdgeMtu = 1280;
 }  // namespace
 
@@ -256,6 +257,9 @@ void Overlay::Impl::on_path(const nat::Actions::PathChanged& changed) {
   engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
     device.set_endpoint(found->second.ref, endpoint, when, actions);
   });
+  // An answer to an initiation that went along with the probes comes with theirs, or hardly later.
+  if (handshake_checks.size() < options.max_tunnels)
+    handshake_checks.emplace(now() + changed.rtt / 2 + kAnswerSlack, std::pair{changed.peer, now()});
   dht->on_contact_rtt(changed.peer, changed.rtt, now());
   log::debug("net", "path",
              {{"node", to_hex(found->second.node).substr(0, 12)},
@@ -288,6 +292,18 @@ void Overlay::Impl::handle_event(const tunnel::Event& event) {
   } else if (const auto* failed = std::get_if<tunnel::HandshakeFailed>(&event)) {
     if (const auto found = by_ref.find(failed->peer); found != by_ref.end())
       log::debug("net", "handshake_failed", {{"node", to_hex(tunnels.at(found->second).node).substr(0, 12)}});
+  }
+}
+
+void Overlay::Impl::check_handshakes() {
+  while (!handshake_checks.empty() && handshake_checks.begin()->first <= now()) {
+    const auto [key, proven] = handshake_checks.begin()->second;
+    handshake_checks.erase(handshake_checks.begin());
+    const auto found = tunnels.find(key);
+    if (found == tunnels.end()) continue;
+    engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
+      device.retry(found->second.ref, proven, when, actions);
+    });
   }
 }
 

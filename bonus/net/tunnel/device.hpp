@@ -188,6 +188,9 @@ class Device {
   void on_timer(Instant now, Actions& actions);
   /// Starts a handshake unless one is under way or was begun less than kRekeyTimeout ago.
   void initiate(PeerRef peer, Instant now, Actions& actions);
+  /// The path to the peer was proven at `proven`: an initiation that was sent earlier and has no answer by now was lost
+  /// on the way to there. Another one at once, instead of after kRekeyTimeout.
+  void retry(PeerRef peer, Instant proven, Instant now, Actions& actions);
 
   [[nodiscard]] const DeviceCounters& counters() const { return counters_; }
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }

@@ -234,6 +234,13 @@ void Device::initiate(PeerRef ref, Instant now, Actions& actions) {
   }
 }
 
+void Device::retry(PeerRef ref, Instant proven, Instant now, Actions& actions) {
+  Peer* peer = get(ref);
+  if (peer == nullptr || !peer->handshaking || !peer->initiation_sent || *peer->initiation_sent >= proven) return;
+  send_initiation(*peer, now, actions);
+  schedule(*peer, now);
+}
+
 void Device::begin_handshake(Peer& peer, Instant now, Actions& actions) {
   if (peer.handshaking) return;
   peer.handshaking = true;

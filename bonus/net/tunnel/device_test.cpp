@@ -355,5 +355,28 @@ TEST(Device, APacketWaitsForAnEndpoint) {
   EXPECT_THAT(p.b.received, ElementsAre("x"));
 }
 
+TEST(Device, AnInitiationLostBeforeThePathWasProvenGoesAgainAtOnce) {
+  Pair p;
+  p.introduce();
+  p.net.drop = [](const Endpoint&, const Endpoint&, const Bytes&) { return true; };
+  p.a.send(p.b.inner, "x");
+  p.net.run_for(milliseconds(100));
+  p.net.drop = nullptr;
+  const Instant sent = p.net.now - milliseconds(100);
+  const auto retry = [&](Instant proven) {
+    p.a.device->retry(p.to_b, proven, p.net.now, p.a.actions);
+    p.a.act();
+  };
+  retry(sent - milliseconds(1));  // it was sent over a proven path: loss is what kRekeyTimeout is for
+  p.net.run_for(milliseconds(100));
+  EXPECT_THAT(p.b.received, IsEmpty());
+  retry(p.net.now);
+  p.net.run_for(milliseconds(300));
+  EXPECT_THAT(p.b.received, ElementsAre("x"));
+  retry(p.net.now);  // nothing is outstanding any more
+  p.net.run_for(seconds(20));
+  EXPECT_EQ(p.a.device->counters().initiations_sent, 2u);
+}
+
 }  // namespace
 }  // namespace bonus::net::tunnel::testing
