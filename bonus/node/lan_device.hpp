@@ -32,13 +32,13 @@ class LanDevice {
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
-  LanDevice(std::string name, std::string file, net::host::Fd outside, net::host::Netlink netlink)
+  LanDevice(std::string name, std::string file, Fd outside, net::host::Netlink netlink)
       : name_(std::move(name)), file_(std::move(file)), outside_(std::move(outside)), netlink_(std::move(netlink)) {}
   [[nodiscard]] Result<> bring_home();
   [[nodiscard]] Result<> give_back();
 
   std::string name_, file_;
-  net::host::Fd outside_;
+  Fd outside_;
   net::host::Netlink netlink_;  // in the machine's namespace
   LanSettings settings_;
   bool taken_ = false;

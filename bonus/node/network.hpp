@@ -100,7 +100,7 @@ class Network final : public compute::ContainerNetwork {
   const Config config_;
   const Identity identity_;
   Machine machine_;
-  net::host::Fd outside_;
+  Fd outside_;
   std::vector<net::UdpEndpoint> dns_upstreams_;
   std::unique_ptr<LanDevice> lan_;
   std::unique_ptr<net::host::Helper> helper_;
@@ -112,7 +112,7 @@ class Network final : public compute::ContainerNetwork {
   net::host::PolicyState state_;
   struct Attached {
     net::host::ContainerPolicy policy;
-    net::host::Fd space;  // of one that may use the Internet
+    Fd space;  // of one that may use the Internet
   };
   std::map<std::string, Attached> containers_;  // by id
   ExitPool guests_{guest_pool()};

@@ -52,12 +52,12 @@ Result<net::UdpEndpoint> endpoint_of(const ListenAddress& listen) {
   return net::UdpEndpoint{*address, listen.port};
 }
 
-Result<host::Fd> listen_tcp(const ListenAddress& listen) {
+Result<Fd> listen_tcp(const ListenAddress& listen) {
   TRY_ASSIGN(const auto endpoint, endpoint_of(listen));
   const auto where = socket_address(endpoint);
-  host::Fd fd(::socket(where.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
+  Fd fd(::socket(where.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
   const int on = 1;
-  if (!fd) return fail(host::os_error("opening", listen.key));
+  if (!fd) return fail(os_error("opening", listen.key));
   std::ignore = ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&where.storage), where.size) != 0 ||
       ::listen(fd.get(), SOMAXCONN) != 0) {
@@ -65,7 +65,7 @@ Result<host::Fd> listen_tcp(const ListenAddress& listen) {
       return fail(ErrorCode::kExists, fmt::format("{} is used by another program; change {} in the configuration (port "
                                                   "0: any free one)",
                                                   listen.to_string(), listen.key));
-    return fail(host::os_error(fmt::format("{}: listening on", listen.key), listen.to_string()));
+    return fail(os_error(fmt::format("{}: listening on", listen.key), listen.to_string()));
   }
   return fd;
 }

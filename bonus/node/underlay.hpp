@@ -31,14 +31,14 @@ class Machine {
   [[nodiscard]] net::host::Isolation isolation() const { return isolation_; }
 
  private:
-  net::host::Fd namespace_;
-  std::map<std::string, net::host::Fd> listeners_;
+  Fd namespace_;
+  std::map<std::string, Fd> listeners_;
   net::host::Isolation isolation_ = net::host::Isolation::kPrivileged;
 };
 
 struct Underlay {
   Machine machine;
-  net::host::Fd outside;  ///< The namespace of the UDP socket.
+  Fd outside;  ///< The namespace of the UDP socket.
   std::unique_ptr<net::device::UdpSocket> udp;
   std::optional<net::device::Tun> tun;
   std::optional<net::host::HelperProcess> helper;

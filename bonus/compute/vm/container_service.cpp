@@ -2,6 +2,7 @@
 #include "bonus/compute/vm/container_service.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 

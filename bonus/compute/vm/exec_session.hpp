@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "bonus/compute/vm/fd.hpp"
+#include "bonus/base/os.hpp"
 #include "bonus/compute/vm/launcher.hpp"
 
 namespace bonus::compute::vm {

@@ -1,5 +1,6 @@
 // Starting an exec: pipes or terminal, the helper, its first packets.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>

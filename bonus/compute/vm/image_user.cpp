@@ -12,7 +12,7 @@
 #include <optional>
 #include <string_view>
 
-#include "bonus/compute/vm/fd.hpp"
+#include "bonus/base/os.hpp"
 
 namespace bonus::compute::vm {
 namespace {

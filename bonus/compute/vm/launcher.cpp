@@ -2,6 +2,7 @@
 #include "bonus/compute/vm/launcher.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "bonus/base/os.hpp"
 #include "bonus/compute/vm/cgroups.hpp"
-#include "bonus/compute/vm/fd.hpp"
 #include "bonus/compute/vm/options.hpp"
 #include "bonus/compute/vm/record.hpp"
 

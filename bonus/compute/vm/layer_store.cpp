@@ -2,6 +2,7 @@
 #include "bonus/compute/vm/layer_store.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,7 +13,7 @@
 #include <system_error>
 
 #include "bonus/base/log.hpp"
-#include "bonus/compute/vm/fd.hpp"
+#include "bonus/base/os.hpp"
 #include "bonus/runtime/disk.hpp"
 
 namespace bonus::compute::vm {

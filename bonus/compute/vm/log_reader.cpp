@@ -2,6 +2,7 @@
 #include "bonus/compute/vm/log_reader.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>

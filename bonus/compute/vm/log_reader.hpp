@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "bonus/base/os.hpp"
 #include "bonus/compute/api/containers.hpp"
-#include "bonus/compute/vm/fd.hpp"
 
 namespace bonus::compute::vm {
 

@@ -2,6 +2,7 @@
 #include "bonus/compute/vm/netns.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sched.h>
 #include <sys/socket.h>
 

@@ -1,7 +1,7 @@
 // Containers' network namespaces: making one, and connecting to its loopback from here.
 #pragma once
 
-#include "bonus/compute/vm/fd.hpp"
+#include "bonus/base/os.hpp"
 #include "bonus/runtime/stream.hpp"
 
 namespace bonus::compute::vm {

@@ -2,6 +2,7 @@
 #include "bonus/compute/vm/safe_tree.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bonus/base/bytes.hpp"
-#include "bonus/compute/vm/fd.hpp"
+#include "bonus/base/os.hpp"
 
 namespace bonus::compute::vm {
 

@@ -1,4 +1,5 @@
 // Starting and stopping a container.
+#include <fmt/format.h>
 #include <sys/utsname.h>
 
 #include <filesystem>

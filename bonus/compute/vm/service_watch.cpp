@@ -1,5 +1,6 @@
 // A running container's life: waiting for its end, restarting it, and taking over what an earlier bonusd left.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>

@@ -120,8 +120,8 @@ struct Core {
   std::unordered_map<std::uint32_t, std::uint32_t> path_mtus_;
 
   std::mutex queue_mutex_;
-  host::Fd work_event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};  // without one the waits are short
-  [[nodiscard]] bool has_work() const;                             // under the lock
+  Fd work_event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};  // without one the waits are short
+  [[nodiscard]] bool has_work() const;                       // under the lock
   // Served in turn, a batch each, so that a flood of one kind delays only its like: answers to what we asked,
   // initiations that carry a cookie (or claim to), and the rest.
   enum Kind : std::size_t { kAnswer, kWithCookie, kInitiation, kKinds };

@@ -54,7 +54,7 @@ struct Engine::Impl {
   }
 
   Core core;
-  host::Fd stop_event;
+  Fd stop_event;
   Sender outbound;   // the outbound thread's
   Receiver inbound;  // the inbound thread's
   // Whoever carries out actions; recursive, as sending may lead to actions.
@@ -160,7 +160,7 @@ Result<std::unique_ptr<Engine>> Engine::start(Tun tun, std::unique_ptr<UdpSocket
                                               EngineHooks& hooks, const runtime::Clock& clock) {
   auto impl = std::make_unique<Impl>(std::move(tun), std::move(udp), std::move(device), options, hooks, clock);
   impl->stop_event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!impl->stop_event) return fail(host::os_error("making", "an event descriptor"));
+  if (!impl->stop_event) return fail(os_error("making", "an event descriptor"));
   std::unique_ptr<Engine> engine(new Engine(std::move(impl)));
   Impl* self = engine->impl_.get();
   try {

@@ -70,7 +70,7 @@ struct Node {
   std::uint8_t number = 0;
   Hooks hooks;
   crypto::X25519Secret secret;
-  host::Fd inner_socket;  // in the namespace, bound to the inner address, port 7000
+  Fd inner_socket;  // in the namespace, bound to the inner address, port 7000
   std::unique_ptr<Engine> engine;
 };
 

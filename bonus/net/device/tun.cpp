@@ -21,32 +21,31 @@ Result<Tun> Tun::open(const TunOptions& options) {
   const std::string name = options.name.empty() ? "bonus%d" : options.name;
   if (name.size() >= IFNAMSIZ)
     return fail(ErrorCode::kInvalid, "the interface name " + name + " is longer than 15 bytes");
-  host::Fd fd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
-  if (!fd) return fail(host::os_error("opening", "/dev/net/tun"));
+  Fd fd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) return fail(os_error("opening", "/dev/net/tun"));
   ifreq request{};
   request.ifr_flags =
       static_cast<short>(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | (options.multi_queue ? IFF_MULTI_QUEUE : 0));
   std::memcpy(request.ifr_name, name.c_str(), name.size() + 1);
   if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) {
     if (errno == EBUSY) return fail(ErrorCode::kConflict, "the interface " + name + " is used by another program");
-    return fail(host::os_error("creating the TUN interface", name));
+    return fail(os_error("creating the TUN interface", name));
   }
   return adopt(std::move(fd), options.offload);
 }
 
-Result<Tun> Tun::adopt(host::Fd fd, bool offload) {
+Result<Tun> Tun::adopt(Fd fd, bool offload) {
   ifreq request{};
-  if (::ioctl(fd.get(), TUNGETIFF, &request) != 0)
-    return fail(host::os_error("asking a descriptor for its", "TUN device"));
+  if (::ioctl(fd.get(), TUNGETIFF, &request) != 0) return fail(os_error("asking a descriptor for its", "TUN device"));
   const auto flags = static_cast<unsigned short>(request.ifr_flags);
   if ((flags & IFF_TUN) == 0 || (flags & IFF_NO_PI) == 0 || (flags & IFF_VNET_HDR) == 0)
     return fail(ErrorCode::kInvalid, "the TUN descriptor must have IFF_TUN, IFF_NO_PI and IFF_VNET_HDR");
   const int now = ::fcntl(fd.get(), F_GETFL);
   if (now < 0 || ::fcntl(fd.get(), F_SETFL, now | O_NONBLOCK) != 0)
-    return fail(host::os_error("preparing the TUN device", request.ifr_name));
+    return fail(os_error("preparing the TUN device", request.ifr_name));
   int header = sizeof(VnetHeader);
   if (::ioctl(fd.get(), TUNSETVNETHDRSZ, &header) != 0)
-    return fail(host::os_error("setting the header size of the TUN device", request.ifr_name));
+    return fail(os_error("setting the header size of the TUN device", request.ifr_name));
   Tun tun(std::move(fd), request.ifr_name);
   if (offload)
     tun.enable_offload();
@@ -69,7 +68,7 @@ Result<std::size_t> Tun::read(VnetHeader& header, std::span<std::uint8_t> buffer
   const ssize_t got = ::readv(fd_.get(), pieces, 2);
   if (got < 0) {
     if (errno == EAGAIN || errno == EINTR) return std::size_t{0};
-    return fail(host::os_error("reading from the TUN device", name_));
+    return fail(os_error("reading from the TUN device", name_));
   }
   if (static_cast<std::size_t>(got) <= sizeof header)
     return fail(ErrorCode::kIo, "the TUN device " + name_ + " has ended");

@@ -6,8 +6,8 @@
 #include <span>
 #include <string>
 
+#include "bonus/base/os.hpp"
 #include "bonus/net/device/offload.hpp"
-#include "bonus/net/host/fd.hpp"
 
 namespace bonus::net::device {
 
@@ -24,7 +24,7 @@ class Tun {
   /// stays usable from any other. kDenied (needs CAP_NET_ADMIN), kNotFound (no /dev/net/tun), kConflict (in use).
   [[nodiscard]] static Result<Tun> open(const TunOptions& options);
   /// A descriptor made elsewhere by open()'s rules (IFF_TUN | IFF_NO_PI | IFF_VNET_HDR).
-  [[nodiscard]] static Result<Tun> adopt(host::Fd fd, bool offload);
+  [[nodiscard]] static Result<Tun> adopt(Fd fd, bool offload);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] int fd() const { return fd_.get(); }
@@ -37,9 +37,9 @@ class Tun {
   [[nodiscard]] bool write(std::span<const iovec> pieces) const;
 
  private:
-  Tun(host::Fd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
+  Tun(Fd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
   void enable_offload();
-  host::Fd fd_;
+  Fd fd_;
   std::string name_;
   bool tcp_offload_ = false, udp_offload_ = false;
 };

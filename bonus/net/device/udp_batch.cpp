@@ -107,7 +107,7 @@ struct UdpSocket::Slots {
   alignas(cmsghdr) std::array<std::array<std::uint8_t, kControlBytes>, kBatch> control{};
 };
 
-UdpSocket::UdpSocket(host::Fd fd, bool v6)
+UdpSocket::UdpSocket(Fd fd, bool v6)
     : fd_(std::move(fd)), v6_(v6), slots_(std::make_unique<Slots>(kSlotBytes)), ask_(kAskLarge) {
   received_.reserve(kBatch);
 }
@@ -115,24 +115,24 @@ UdpSocket::~UdpSocket() = default;
 
 Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const UdpOptions& options) {
   bool v6 = true;
-  host::Fd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
+  Fd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
   if (!fd && errno == EAFNOSUPPORT) {
     v6 = false;
     fd.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
   }
-  if (!fd) return fail(host::os_error("opening", "a UDP socket"));
+  if (!fd) return fail(os_error("opening", "a UDP socket"));
   if (v6) std::ignore = set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
   if (options.reuse_port) std::ignore = set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, options.buffer_bytes);
   set_buffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, options.buffer_bytes);
   if (options.mark != 0 && !set_option(fd.get(), SOL_SOCKET, SO_MARK, static_cast<int>(options.mark)))
-    return fail(host::os_error("setting the mark of", "the UDP socket"));
+    return fail(os_error("setting the mark of", "the UDP socket"));
   SocketAddress address;
   const socklen_t size = encode({.address = options.bind, .port = options.port}, v6, address);
   if (::bind(fd.get(), &address.any, size) != 0) {
     const std::string where = to_string(UdpEndpoint{.address = options.bind, .port = options.port});
     if (errno == EADDRINUSE) return fail(ErrorCode::kConflict, "UDP " + where + " is used by another program");
-    return fail(host::os_error("binding UDP", where));
+    return fail(os_error("binding UDP", where));
   }
   TRY_ASSIGN(auto out, adopt(std::move(fd), options.offload));
   if (options.split && !options.reuse_port) out->split({.address = options.bind, .port = out->port_});
@@ -141,7 +141,7 @@ Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const UdpOptions& options) {
 
 // The first socket was bound alone, so that a port in use has been noticed; only now it allows a second one.
 void UdpSocket::split(const UdpEndpoint& bound) {
-  host::Fd second(::socket(v6_ ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
+  Fd second(::socket(v6_ ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
   if (!second) return;
   if (v6_) std::ignore = set_option(second.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
   set_buffer(second.get(), SO_RCVBUFFORCE, SO_RCVBUF, kInitiationBuffer);
@@ -164,11 +164,10 @@ void UdpSocket::split(const UdpEndpoint& bound) {
   std::ignore = set_option(fd_.get(), SOL_SOCKET, SO_REUSEPORT, 0);
 }
 
-Result<std::unique_ptr<UdpSocket>> UdpSocket::adopt(host::Fd fd, bool offload) {
+Result<std::unique_ptr<UdpSocket>> UdpSocket::adopt(Fd fd, bool offload) {
   SocketAddress bound{};
   socklen_t size = sizeof bound;
-  if (::getsockname(fd.get(), &bound.any, &size) != 0)
-    return fail(host::os_error("reading the address of", "a socket"));
+  if (::getsockname(fd.get(), &bound.any, &size) != 0) return fail(os_error("reading the address of", "a socket"));
   if (bound.any.sa_family != AF_INET6 && bound.any.sa_family != AF_INET)
     return fail(ErrorCode::kInvalid, "not an Internet socket");
   auto out = std::unique_ptr<UdpSocket>(new UdpSocket(std::move(fd), bound.any.sa_family == AF_INET6));

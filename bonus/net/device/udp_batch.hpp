@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "bonus/base/os.hpp"
 #include "bonus/net/api/address.hpp"
-#include "bonus/net/host/fd.hpp"
 
 namespace bonus::net::device {
 
@@ -38,7 +38,7 @@ class UdpSocket {
   /// kDenied, kConflict (the port is taken), kIo. IPv4 alone where the machine has no IPv6.
   [[nodiscard]] static Result<std::unique_ptr<UdpSocket>> open(const UdpOptions& options);
   /// A bound socket made elsewhere, AF_INET6 (dual stack) or AF_INET. Options of receiving are set here.
-  [[nodiscard]] static Result<std::unique_ptr<UdpSocket>> adopt(host::Fd fd, bool offload);
+  [[nodiscard]] static Result<std::unique_ptr<UdpSocket>> adopt(Fd fd, bool offload);
 
   ~UdpSocket();
   UdpSocket(const UdpSocket&) = delete;
@@ -75,7 +75,7 @@ class UdpSocket {
 
  private:
   struct Slots;
-  UdpSocket(host::Fd fd, bool v6);
+  UdpSocket(Fd fd, bool v6);
   [[nodiscard]] Result<> prepare(bool offload);
   void split(const UdpEndpoint& bound);
   // recvmmsg of at most `ask` messages; how many it took, and their bytes.
@@ -84,7 +84,7 @@ class UdpSocket {
                                                   std::atomic<std::uint64_t>& overflows);
   [[nodiscard]] bool send_singly(const UdpMessage& message);
 
-  host::Fd fd_;
+  Fd fd_;
   bool v6_ = true;
   std::uint16_t port_ = 0;
   std::atomic<bool> gso_{false};
@@ -93,7 +93,7 @@ class UdpSocket {
   std::vector<Received> received_;
   std::size_t ask_;  // messages of the next batch: few large ones, so that they stay in the cache, or many small ones
 
-  host::Fd initiations_;
+  Fd initiations_;
   std::atomic<std::uint64_t> initiation_overflows_{0};
   std::unique_ptr<Slots> initiation_slots_;
   std::vector<Received> initiations_received_;

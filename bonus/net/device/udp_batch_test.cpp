@@ -169,9 +169,9 @@ TEST(UdpBatch, WithoutTheSplitEverythingComesTogether) {
 }
 
 TEST(UdpBatch, OnlyBoundUdpSocketsAreAdopted) {
-  EXPECT_FALSE(UdpSocket::adopt(host::Fd(::socket(AF_INET, SOCK_DGRAM, 0)), true));
-  EXPECT_FALSE(UdpSocket::adopt(host::Fd(::socket(AF_UNIX, SOCK_DGRAM, 0)), true));
-  EXPECT_FALSE(UdpSocket::adopt(host::Fd(-1), true));
+  EXPECT_FALSE(UdpSocket::adopt(Fd(::socket(AF_INET, SOCK_DGRAM, 0)), true));
+  EXPECT_FALSE(UdpSocket::adopt(Fd(::socket(AF_UNIX, SOCK_DGRAM, 0)), true));
+  EXPECT_FALSE(UdpSocket::adopt(Fd(-1), true));
 }
 
 }  // namespace

@@ -207,7 +207,7 @@ struct Server::Impl final : public Shell {
         const auto it = impl.exchanges.find(id);
         if (it == impl.exchanges.end()) return;
         const std::shared_ptr<Exchange> exchange = it->second;
-        if (owned->valid()) {
+        if (*owned) {
           exchange->adopt(owned->release());
         } else {
           exchange->close();

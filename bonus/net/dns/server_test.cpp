@@ -81,7 +81,7 @@ class Responder {
 
   void connection() {
     const Fd fd(::accept(tcp_.get(), nullptr, nullptr));
-    if (!fd.valid()) return;
+    if (!fd) return;
     std::array<std::uint8_t, 4096> buffer;
     const ssize_t got = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
     if (got < 14) return;

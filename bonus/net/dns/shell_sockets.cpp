@@ -92,7 +92,7 @@ void TcpAcceptor::wait() {
       socklen_t size = sizeof address;
       Fd fd(::accept4(self->socket_.native_handle(), reinterpret_cast<sockaddr*>(&address), &size,
                       SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (fd.valid()) {
+      if (fd) {
         if (const auto peer = from_sockaddr(address)) self->shell->on_accepted(std::move(fd), *peer);
       } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         // The connection stays in the queue: without a pause this would be a loop at full speed.

@@ -19,15 +19,11 @@ constexpr int kBacklog = 64;
 Result<Fd> make_socket(const UdpEndpoint& endpoint, bool stream) {
   const int family = is_ipv4(endpoint.address) ? AF_INET : AF_INET6;
   Fd fd(::socket(family, (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd.valid()) return fail(ErrorCode::kIo, fmt::format("socket: {}", std::strerror(errno)));
+  if (!fd) return fail(ErrorCode::kIo, fmt::format("socket: {}", std::strerror(errno)));
   return fd;
 }
 
 }  // namespace
-
-Fd::~Fd() {
-  if (fd_ >= 0) ::close(fd_);
-}
 
 socklen_t to_sockaddr(const UdpEndpoint& endpoint, sockaddr_storage& out) {
   std::memset(&out, 0, sizeof out);

@@ -4,30 +4,11 @@
 #include <sys/socket.h>
 
 #include <optional>
-#include <utility>
 
+#include "bonus/base/os.hpp"
 #include "bonus/net/api/address.hpp"
 
 namespace bonus::net::dns {
-
-/// A descriptor that is closed by its owner.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd();
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] bool valid() const { return fd_ >= 0; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_ = -1;
-};
 
 /// sockaddr_in for mapped IPv4, sockaddr_in6 otherwise. Returns its size.
 [[nodiscard]] socklen_t to_sockaddr(const UdpEndpoint& endpoint, sockaddr_storage& out);

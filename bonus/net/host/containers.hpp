@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "bonus/base/os.hpp"
 #include "bonus/net/api/address.hpp"
-#include "bonus/net/host/fd.hpp"
 
 namespace bonus::net::host {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "bonus/base/os.hpp"
 #include "bonus/net/api/address.hpp"
-#include "bonus/net/host/fd.hpp"
 
 namespace bonus::net::host {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "bonus/base/os.hpp"
 #include "bonus/net/api/address.hpp"
 #include "bonus/net/host/exit.hpp"
-#include "bonus/net/host/fd.hpp"
 #include "bonus/net/host/netlink.hpp"
 #include "bonus/runtime/task.hpp"
 

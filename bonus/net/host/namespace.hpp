@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "bonus/base/os.hpp"
 #include "bonus/net/api/address.hpp"
-#include "bonus/net/host/fd.hpp"
 
 namespace bonus::net::host {
 

@@ -9,7 +9,8 @@
 
 #include <algorithm>
 
-#include "bonus/net/nat/descriptor.hpp"
+#include "bonus/base/os.hpp"
+#include "bonus/net/nat/ipv4.hpp"
 #include "bonus/net/nat/pcp.hpp"
 
 namespace bonus::net::nat {
@@ -55,7 +56,7 @@ Result<Ipv6> connect6(int fd, const PcpServer& server, std::uint16_t port) {
 Result<PortMapping> pcp_map(const MappingRequest& request, const PcpServer& server, std::uint32_t lifetime_s,
                             const UdpEndpoint& suggested) {
   const bool v4 = is_ipv4(server.router.address);
-  const Descriptor fd(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const Fd fd(::socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) return fail(ErrorCode::kUnavailable, "PCP: no socket");
   PcpMap map;
   map.lifetime_s = lifetime_s;

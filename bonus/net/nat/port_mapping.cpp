@@ -16,7 +16,8 @@
 #include <memory>
 #include <sstream>
 
-#include "bonus/net/nat/descriptor.hpp"
+#include "bonus/base/os.hpp"
+#include "bonus/net/nat/ipv4.hpp"
 #include "bonus/net/nat/pcp_client.hpp"
 
 namespace bonus::net::nat {
@@ -215,7 +216,7 @@ std::string routes_of(const char* path) {
 
 /// The address that this machine would use on the Internet: the stable one of those that it has (RFC 5014).
 Result<Ipv6> own_global_address() {
-  const Descriptor fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const Fd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   constexpr int kAddressPreferences = 72, kPreferPublic = 2;  // linux/in6.h, which glibc's headers exclude
   std::ignore = ::setsockopt(fd.get(), IPPROTO_IPV6, kAddressPreferences, &kPreferPublic, sizeof kPreferPublic);
   sockaddr_in6 anywhere{}, own{};

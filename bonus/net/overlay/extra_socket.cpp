@@ -12,7 +12,7 @@ namespace {
 constexpr int kReadsPerWake = 32;
 }
 
-ExtraSocket::ExtraSocket(runtime::Executor executor, host::Fd socket, Handler handler)
+ExtraSocket::ExtraSocket(runtime::Executor executor, Fd socket, Handler handler)
     : socket_(std::move(executor), socket.release()), handler_(std::move(handler)) {}
 
 void ExtraSocket::start() { wait(); }

@@ -5,8 +5,8 @@
 #include <functional>
 #include <memory>
 
+#include "bonus/base/os.hpp"
 #include "bonus/net/api/address.hpp"
-#include "bonus/net/host/fd.hpp"
 #include "bonus/runtime/task.hpp"
 
 namespace bonus::net::overlay {
@@ -16,7 +16,7 @@ class ExtraSocket : public std::enable_shared_from_this<ExtraSocket> {
  public:
   using Handler = std::function<void(const UdpEndpoint& from, Bytes datagram)>;
   /// `socket`: bound, non-blocking, AF_INET6 for both families.
-  ExtraSocket(runtime::Executor executor, host::Fd socket, Handler handler);
+  ExtraSocket(runtime::Executor executor, Fd socket, Handler handler);
   void start();
   void send_to(const UdpEndpoint& to, BytesView datagram);
   void close();

@@ -165,7 +165,7 @@ runtime::Task<> Overlay::Impl::open_extra_socket(std::uint32_t via) {
   auto binding = parts.helper->bind_udp(host::Purpose::kUnderlay, 0);
   auto socket = co_await std::move(binding);
   if (!socket) co_return;
-  auto shared = std::make_shared<host::Fd>(*std::move(socket));
+  auto shared = std::make_shared<Fd>(*std::move(socket));
   post([via, shared](Impl& impl) {
     auto handler = [weak = impl.weak_from_this(), via](const UdpEndpoint& from, Bytes datagram) {
       if (const auto self = weak.lock(); self && !self->stopped)

@@ -56,7 +56,7 @@ class OverlayPointers : public ::testing::Test {
     crypto::Ed25519KeyPair root;
     std::string directory;
     Metrics metrics;
-    host::Fd own, container;  // UDP sockets in the namespace, bound to the node's and its last container's address
+    Fd own, container;  // UDP sockets in the namespace, bound to the node's and its last container's address
     std::unique_ptr<Overlay> overlay;
   };
 
@@ -121,11 +121,11 @@ class OverlayPointers : public ::testing::Test {
     node.overlay = std::move(*opened);
     node.overlay->start();
   }
-  static bool say(const host::Fd& from, const Ipv6& to) {
+  static bool say(const Fd& from, const Ipv6& to) {
     const auto where = to_sockaddr(to);
     return ::sendto(from.get(), "hello", 5, 0, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 5;
   }
-  static bool hear(const host::Fd& at, const Ipv6& from) {
+  static bool hear(const Fd& at, const Ipv6& from) {
     pollfd wait{.fd = at.get(), .events = POLLIN, .revents = 0};
     while (::poll(&wait, 1, 200) > 0) {
       char bytes[16];
@@ -136,7 +136,7 @@ class OverlayPointers : public ::testing::Test {
     }
     return false;
   }
-  static bool passes(const host::Fd& from, const Ipv6& source, const host::Fd& at, const Ipv6& to) {
+  static bool passes(const Fd& from, const Ipv6& source, const Fd& at, const Ipv6& to) {
     for (int i = 0; i < 300; ++i) {
       (void)say(from, to);
       if (hear(at, source)) return true;

@@ -21,8 +21,8 @@ void append32(Bytes& out, std::uint32_t value) {
 }  // namespace
 
 Result<std::unique_ptr<Capture>> Capture::create(const std::string& path) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file.valid()) return fail(system_error("the capture " + path));
+  Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return fail(os_error("the capture " + path));
   auto out = std::make_unique<Capture>(std::move(file));
   for (const std::uint32_t word : {kMagic, 2u | 4u << 16, 0u, 0u, kSnap, kLinkRaw}) append32(out->buffer_, word);
   out->flush();

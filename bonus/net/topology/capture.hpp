@@ -13,7 +13,7 @@ namespace bonus::net::topology {
 class Capture {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Capture>> create(const std::string& path);
-  explicit Capture(Descriptor file) : file_(std::move(file)) {}
+  explicit Capture(Fd file) : file_(std::move(file)) {}
   ~Capture();
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
@@ -22,7 +22,7 @@ class Capture {
 
  private:
   static constexpr std::uint64_t kMaxBytes = 1ull << 30;  ///< Then nothing more is written.
-  Descriptor file_;
+  Fd file_;
   Bytes buffer_;
   std::uint64_t written_ = 0;
 };

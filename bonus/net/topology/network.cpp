@@ -29,16 +29,16 @@ std::string folder_of(const std::string& prefix, const std::string& tag) {
 }
 
 /// One process at a time changes a network.
-Result<Descriptor> take_lock(const std::string& prefix, const std::string& tag) {
+Result<Fd> take_lock(const std::string& prefix, const std::string& tag) {
   std::error_code error;
   fs::create_directories(kStateRoot, error);
-  Descriptor fd(::open((folder_of(prefix, tag) + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd.valid()) {
-    Error why = system_error(folder_of(prefix, tag) + ".lock");
+  Fd fd(::open((folder_of(prefix, tag) + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) {
+    Error why = os_error(folder_of(prefix, tag) + ".lock");
     if (why.code == ErrorCode::kDenied) why.message += "; a topology is made by root";
     return fail(std::move(why));
   }
-  if (::flock(fd.get(), LOCK_EX) != 0) return fail(system_error("locking " + folder_of(prefix, tag)));
+  if (::flock(fd.get(), LOCK_EX) != 0) return fail(os_error("locking " + folder_of(prefix, tag)));
   return fd;
 }
 
@@ -290,7 +290,7 @@ Result<std::size_t> Network::node_index(std::string_view name) const {
   return *index;
 }
 
-Result<Descriptor> Network::begin() {
+Result<Fd> Network::begin() {
   TRY_ASSIGN(auto held, take_lock(plan_.prefix, plan_.tag));
   // Another process may have changed it since we read it.
   TRY_ASSIGN(auto current, load(plan_.prefix, plan_.tag));

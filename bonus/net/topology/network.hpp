@@ -57,7 +57,7 @@ class Network {
  private:
   explicit Network(Plan plan) : plan_(std::move(plan)) {}
   /// The lock, and the state as it is now.
-  [[nodiscard]] Result<Descriptor> begin();
+  [[nodiscard]] Result<Fd> begin();
   [[nodiscard]] Result<std::size_t> node_index(std::string_view name) const;
   [[nodiscard]] Result<> save() const;
   [[nodiscard]] Result<> reload_wire() const;

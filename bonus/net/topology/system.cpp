@@ -56,27 +56,14 @@ Result<> run_tool(std::vector<std::string> argv, const std::string& input) {
 
 }  // namespace
 
-void Descriptor::reset(int fd) {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = fd;
-}
-
-Error system_error(std::string_view what) {
-  const int number = errno;
-  const ErrorCode code = number == EPERM || number == EACCES ? ErrorCode::kDenied
-                         : number == ENOENT                  ? ErrorCode::kNotFound
-                                                             : ErrorCode::kIo;
-  return {code, fmt::format("{}: {}", what, std::generic_category().message(number))};
-}
-
 Result<> in_namespace(const std::string& name, const std::function<Result<>()>& action) {
-  const Descriptor space(::open((std::string(kNamespaces) + name).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!space.valid()) return fail(system_error("namespace " + name));
+  const Fd space(::open((std::string(kNamespaces) + name).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!space) return fail(os_error("namespace " + name));
   Result<> result;
   // A namespace belongs to a thread; this one ends with the visit, so that nobody has to find the way back.
   std::thread visitor([&] {
     if (::setns(space.get(), CLONE_NEWNET) != 0)
-      result = fail(system_error("entering namespace " + name));
+      result = fail(os_error("entering namespace " + name));
     else
       result = action();
   });
@@ -96,8 +83,8 @@ std::vector<std::string> namespaces_with(const std::string& beginning) {
 Result<> remove_namespace(const std::string& name) {
   const std::string path = std::string(kNamespaces) + name;
   if (::umount2(path.c_str(), MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT)
-    return fail(system_error("unmounting " + path));
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail(system_error("removing " + path));
+    return fail(os_error("unmounting " + path));
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail(os_error("removing " + path));
   return {};
 }
 
@@ -106,9 +93,9 @@ Result<> run_nft(const std::string& script) { return run_tool({"nft", "-f", "-"}
 
 Result<> set_switch(const std::string& name, std::string_view value) {
   const std::string path = "/proc/sys/" + name;
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.valid() && errno == ENOENT) return {};
-  if (!file.valid() || ::write(file.get(), value.data(), value.size()) < 0) return fail(system_error(path));
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file && errno == ENOENT) return {};
+  if (!file || ::write(file.get(), value.data(), value.size()) < 0) return fail(os_error(path));
   return {};
 }
 
@@ -119,7 +106,7 @@ Result<Started> start_detached(const std::vector<std::string>& argv, const std::
   for (auto& word : copy) words.push_back(word.data());
   words.push_back(nullptr);
   const pid_t pid = ::fork();
-  if (pid < 0) return fail(system_error("starting " + argv[0]));
+  if (pid < 0) return fail(os_error("starting " + argv[0]));
   if (pid == 0) {
     ::setsid();
     const int null = ::open("/dev/null", O_RDONLY);
@@ -157,26 +144,26 @@ void end_process(const Started& process, Duration grace) {
 Result<> replace_file(const std::string& path, std::string_view text) {
   const std::string fresh = path + ".new";
   {
-    const Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file.valid()) return fail(system_error(fresh));
+    const Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!file) return fail(os_error(fresh));
     while (!text.empty()) {
       const ssize_t n = ::write(file.get(), text.data(), text.size());
-      if (n < 0) return fail(system_error(fresh));
+      if (n < 0) return fail(os_error(fresh));
       text.remove_prefix(static_cast<std::size_t>(n));
     }
   }
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(system_error(path));
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(os_error(path));
   return {};
 }
 
 Result<std::string> whole_file(const std::string& path, std::size_t limit) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return fail(system_error(path));
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return fail(os_error(path));
   std::string out;
   std::array<char, 16384> buffer{};
   for (;;) {
     const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
-    if (n < 0) return fail(system_error(path));
+    if (n < 0) return fail(os_error(path));
     if (n == 0) return out;
     if (out.size() + static_cast<std::size_t>(n) > limit)
       return fail(ErrorCode::kExhausted, fmt::format("{}: larger than {} bytes", path, limit));

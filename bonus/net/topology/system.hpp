@@ -7,32 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "bonus/base/os.hpp"
 #include "bonus/base/result.hpp"
 #include "bonus/base/time.hpp"
 
 namespace bonus::net::topology {
-
-/// A descriptor that is closed with its owner.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor() { reset(); }
-  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    if (this != &other) reset(other.release());
-    return *this;
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] bool valid() const { return fd_ >= 0; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-  void reset(int fd = -1);
-
- private:
-  int fd_;
-};
-
-/// The error of the last system call.
-[[nodiscard]] Error system_error(std::string_view what);
 
 /// Runs `action` on a thread of its own inside the namespace; children that it starts are inside too. Joins.
 [[nodiscard]] Result<> in_namespace(const std::string& name, const std::function<Result<>()>& action);

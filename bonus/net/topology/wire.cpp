@@ -37,18 +37,18 @@ constexpr unsigned kTunUso4 = 0x20, kTunUso6 = 0x40;
 constexpr std::uint64_t kTagTimer = 1 << 16, kTagSignal = kTagTimer + 1, kTagListener = kTagTimer + 2,
                         kTagClient = kTagTimer + 16;
 
-Result<Descriptor> open_tun(const std::string& device) {
-  Descriptor fd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
-  if (!fd.valid()) return fail(system_error("/dev/net/tun"));
+Result<Fd> open_tun(const std::string& device) {
+  Fd fd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) return fail(os_error("/dev/net/tun"));
   ifreq request{};
   if (device.size() >= sizeof request.ifr_name) return fail(ErrorCode::kInvalid, "device name too long: " + device);
   std::memcpy(request.ifr_name, device.data(), device.size());
   request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
-  if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) return fail(system_error("attaching to " + device));
+  if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) return fail(os_error("attaching to " + device));
   constexpr unsigned kOld = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
   // Whole trains of segments through two system calls; older kernels cut UDP themselves.
   if (::ioctl(fd.get(), TUNSETOFFLOAD, kOld | kTunUso4 | kTunUso6) != 0 && ::ioctl(fd.get(), TUNSETOFFLOAD, kOld) != 0)
-    return fail(system_error("offloads of " + device));
+    return fail(os_error("offloads of " + device));
   return fd;
 }
 
@@ -85,7 +85,7 @@ Wire::Wire(WireFiles files, WireConfig config, runtime::Clock& clock)
     : files_(std::move(files)), clock_(clock), core_(std::move(config)), started_(clock.now()), buffer_(kFrameBytes) {}
 
 Wire::~Wire() {
-  if (listener_.valid()) ::unlink(files_.control.c_str());
+  if (listener_) ::unlink(files_.control.c_str());
 }
 
 Result<std::unique_ptr<Wire>> Wire::open(const WireFiles& files, runtime::Clock& clock) {
@@ -97,7 +97,7 @@ Result<std::unique_ptr<Wire>> Wire::open(const WireFiles& files, runtime::Clock&
   sigemptyset(&signals);
   for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, number);
   out->signals_.reset(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!out->epoll_.valid() || !out->timer_.valid() || !out->signals_.valid()) return fail(system_error("epoll"));
+  if (!out->epoll_ || !out->timer_ || !out->signals_) return fail(os_error("epoll"));
   TRY(out->watch(out->timer_.get(), kTagTimer));
   TRY(out->watch(out->signals_.get(), kTagSignal));
   TRY(out->start_capture());
@@ -121,13 +121,13 @@ Result<> Wire::watch(int fd, std::uint64_t tag) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = tag;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail(system_error("epoll_ctl"));
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail(os_error("epoll_ctl"));
   return {};
 }
 
 Result<> Wire::open_devices() {
   for (const auto& attachment : core_.config().attachments) {
-    Descriptor fd;
+    Fd fd;
     TRY(in_namespace(attachment.network_namespace, [&]() -> Result<> {
       TRY_ASSIGN(fd, open_tun(attachment.device));
       return {};
@@ -142,13 +142,13 @@ Result<> Wire::open_devices() {
 Result<> Wire::open_control() {
   if (files_.control.size() >= sizeof(sockaddr_un::sun_path))
     return fail(ErrorCode::kInvalid, "the control socket's path is too long: " + files_.control);
-  Descriptor fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   ::unlink(files_.control.c_str());
   const sockaddr_un address = unix_address(files_.control);
   const mode_t old = ::umask(0177);
   const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   ::umask(old);
-  if (bound != 0 || ::listen(fd.get(), kClients) != 0) return fail(system_error(files_.control));
+  if (bound != 0 || ::listen(fd.get(), kClients) != 0) return fail(os_error(files_.control));
   listener_ = std::move(fd);
   return watch(listener_.get(), kTagListener);
 }
@@ -158,7 +158,7 @@ Result<> Wire::run() {
   std::array<epoll_event, kEvents> events;
   for (;;) {
     const int count = ::epoll_wait(epoll_.get(), events.data(), kEvents, -1);
-    if (count < 0 && errno != EINTR) return fail(system_error("epoll_wait"));
+    if (count < 0 && errno != EINTR) return fail(os_error("epoll_wait"));
     for (int i = 0; i < count; ++i) {
       const std::uint64_t tag = events[static_cast<std::size_t>(i)].data.u64;
       if (tag < devices_.size()) take_in(tag);
@@ -223,14 +223,14 @@ void Wire::arm() {
 }
 
 void Wire::accept_client() {
-  Descriptor fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  const auto slot = std::ranges::find_if(clients_, [](const Descriptor& d) { return !d.valid(); });
-  if (!fd.valid() || slot == clients_.end()) return;
+  Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  const auto slot = std::ranges::find_if(clients_, [](const Fd& d) { return !d; });
+  if (!fd || slot == clients_.end()) return;
   if (watch(fd.get(), kTagClient + static_cast<std::uint64_t>(slot - clients_.begin()))) *slot = std::move(fd);
 }
 
 void Wire::serve_client(std::size_t slot) {
-  if (slot >= clients_.size() || !clients_[slot].valid()) return;
+  if (slot >= clients_.size() || !clients_[slot]) return;
   std::array<char, 64> word{};
   const ssize_t n = ::recv(clients_[slot].get(), word.data(), word.size(), 0);
   if (n < 0 && errno == EAGAIN) return;
@@ -270,14 +270,14 @@ std::string Wire::stats() const {
 }
 
 Result<std::string> ask_wire(const std::string& control, std::string_view command) {
-  const Descriptor fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  const Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   const timeval patience{10, 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   const sockaddr_un address = unix_address(control);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail(ErrorCode::kUnavailable, "the wire does not answer: " + std::generic_category().message(errno));
   std::string answer(128 << 10, '\0');
-  if (::send(fd.get(), command.data(), command.size(), MSG_NOSIGNAL) < 0) return fail(system_error("asking the wire"));
+  if (::send(fd.get(), command.data(), command.size(), MSG_NOSIGNAL) < 0) return fail(os_error("asking the wire"));
   const ssize_t n = ::recv(fd.get(), answer.data(), answer.size(), 0);
   if (n <= 0) return fail(ErrorCode::kUnavailable, "the wire does not answer");
   answer.resize(static_cast<std::size_t>(n));

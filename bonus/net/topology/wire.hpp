@@ -50,11 +50,11 @@ class Wire {
   runtime::Clock& clock_;
   WireCore core_;
   Instant started_;
-  std::vector<Descriptor> devices_;
+  std::vector<Fd> devices_;
   std::vector<std::uint64_t> write_errors_;
-  Descriptor epoll_, timer_, signals_, listener_;
+  Fd epoll_, timer_, signals_, listener_;
   static constexpr std::size_t kClients = 8;
-  std::array<Descriptor, kClients> clients_;
+  std::array<Fd, kClients> clients_;
   std::unique_ptr<Capture> capture_;
   std::string capture_path_;
   std::size_t lost_devices_ = 0;

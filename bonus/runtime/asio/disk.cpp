@@ -11,32 +11,11 @@
 #include <filesystem>
 #include <utility>
 
+#include "bonus/base/os.hpp"
 #include "bonus/runtime/asio/append_log.hpp"
 
 namespace bonus::runtime {
 namespace {
-
-Error os_error(std::string_view what, const std::string& path) {
-  const ErrorCode code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
-  return {code, fmt::format("{} {}: {}", what, path, std::strerror(errno))};
-}
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 Result<> write_all(int fd, BytesView in, const std::string& path) {
   while (!in.empty()) {

@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "bonus/base/os.hpp"
 #include "bonus/runtime/clock.hpp"
 #include "bonus/runtime/offload.hpp"
 
@@ -23,28 +24,6 @@ extern char** environ;  // NOLINT: POSIX names it so
 
 namespace bonus::runtime {
 namespace {
-
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  ~Fd() { reset(); }
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    reset();
-    fd_ = std::exchange(other.fd_, -1);
-    return *this;
-  }
-  void reset() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-Error os_error(std::string_view what) { return {ErrorCode::kIo, fmt::format("{}: {}", what, std::strerror(errno))}; }
 
 // A descriptor above 2, so that the dup2() calls of the child never overwrite one another.
 Result<Fd> above_stdio(Fd fd) {

@@ -1,29 +1,14 @@
-// What the port mapping protocols share: a socket that closes itself, a bounded wait, IPv4 addresses of the system.
+// What the port mapping protocols share: a bounded wait, IPv4 addresses of the system.
 #pragma once
 
 #include <netinet/in.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <cstring>
 
 #include "bonus/net/api/address.hpp"
 
 namespace bonus::net::nat {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 inline in_addr_t to_in_addr(const Ipv6& address) {
   in_addr_t out = 0;

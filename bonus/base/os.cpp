@@ -1,12 +1,12 @@
 // Errors of the operating system as values.
-#include "bonus/net/host/fd.hpp"
+#include "bonus/base/os.hpp"
 
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <cstring>
 
-namespace bonus::net::host {
+namespace bonus {
 
 Error os_error(std::string_view doing, std::string_view subject, int code) {
   ErrorCode kind = ErrorCode::kIo;
@@ -25,6 +25,7 @@ Error os_error(std::string_view doing, std::string_view subject, int code) {
       kind = ErrorCode::kExists;
       break;
     case ENOSPC:
+    case EDQUOT:
     case EMFILE:
     case ENFILE:
     case EUSERS:
@@ -48,4 +49,4 @@ Error os_error(std::string_view doing, std::string_view subject, int code) {
 
 Error os_error(std::string_view doing, std::string_view subject) { return os_error(doing, subject, errno); }
 
-}  // namespace bonus::net::host
+}  // namespace bonus

@@ -8,8 +8,9 @@
 
 #include "bonus/base/result.hpp"
 
-namespace bonus::net::host {
+namespace bonus {
 
+/// Owns a descriptor and closes it; -1 owns nothing.
 class Fd {
  public:
   Fd() = default;
@@ -32,9 +33,10 @@ class Fd {
   int fd_ = -1;
 };
 
-/// kDenied for EPERM and EACCES, kNotFound for what is not there, kExists, kIo otherwise: "doing subject: reason".
+/// "doing subject: reason" (errno(3)): kDenied for EPERM and EACCES, kNotFound for what is not there, kExists,
+/// kExhausted for a full disk or table, kUnavailable and kTimeout for a peer, kIo otherwise.
 [[nodiscard]] Error os_error(std::string_view doing, std::string_view subject, int code);
 /// The same with errno.
-[[nodiscard]] Error os_error(std::string_view doing, std::string_view subject);
+[[nodiscard]] Error os_error(std::string_view doing, std::string_view subject = {});
 
-}  // namespace bonus::net::host
+}  // namespace bonus
