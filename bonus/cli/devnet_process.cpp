@@ -1,12 +1,10 @@
 // Processes of a devnet: started in sessions of their own, recognised by pid and start time, ended with their
 // containers.
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,12 +13,13 @@
 #include <filesystem>
 #include <sstream>
 
+#include "bonus/base/os.hpp"
 #include "bonus/cli/devnet.hpp"
 #include "bonus/cli/node_api.hpp"
 #include "bonus/cli/rpc_client.hpp"
 #include "bonus/compute/vm/shim_protocol.hpp"
 #include "bonus/crypto/hash.hpp"
-#include "bonus/runtime/clock.hpp"
+#include "bonus/runtime/detached.hpp"
 #include "bonus/runtime/process.hpp"
 
 namespace bonus::cli {
@@ -31,19 +30,11 @@ namespace json = boost::json;
 namespace shim = compute::vm::shim;
 
 constexpr std::size_t kSmallFile = 64 << 10;
-constexpr Duration kPoll = std::chrono::milliseconds(50);
 constexpr Duration kShimGrace = std::chrono::seconds(5);
 
 struct Socket {
-  int fd = -1;
+  Fd fd;
   explicit Socket(int type = SOCK_STREAM) : fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0)) {}
-  ~Socket() {
-    if (fd >= 0) ::close(fd);
-  }
-  Socket(Socket&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  Socket& operator=(Socket&&) = delete;
   /// The port bound on the loopback, 0 on failure.
   [[nodiscard]] std::uint16_t bind(std::uint16_t port) const {
     sockaddr_in address{};
@@ -51,53 +42,16 @@ struct Socket {
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int yes = 1;
-    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (fd < 0 || ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return 0;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return 0;
     socklen_t size = sizeof address;
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+    if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
     return ntohs(address.sin_port);
   }
 };
 
-struct ProcessStat {
-  char state = '?';
-  std::uint64_t start_ticks = 0;
-};
-
-/// /proc/<pid>/stat: fields are counted behind the command in parentheses, which may hold anything.
-std::optional<ProcessStat> process_stat(std::int64_t pid) {
-  std::FILE* file = std::fopen(fmt::format("/proc/{}/stat", pid).c_str(), "re");
-  if (file == nullptr) return std::nullopt;
-  std::array<char, 4096> buffer{};
-  const std::string text(buffer.data(), std::fread(buffer.data(), 1, buffer.size(), file));
-  std::fclose(file);
-  const auto close = text.rfind(')');
-  if (close == std::string::npos || close + 2 >= text.size()) return std::nullopt;
-  ProcessStat out;
-  out.state = text[close + 2];
-  std::istringstream fields(text.substr(close + 2));
-  std::string field;
-  constexpr int kStartField = 22, kStateField = 3;
-  for (int i = kStateField; i <= kStartField && fields >> field; ++i)
-    if (i == kStartField) out.start_ticks = std::strtoull(field.c_str(), nullptr, 10);
-  return out;
-}
-
-bool alive(std::int64_t pid, std::uint64_t start_ticks) {
-  if (pid <= 1) return false;
-  const auto stat = process_stat(pid);
-  return stat && stat->state != 'Z' && stat->state != 'X' && stat->start_ticks == start_ticks;
-}
-
-bool wait_gone(std::int64_t pid, std::uint64_t start_ticks, Duration patience) {
-  const Instant end = runtime::system_clock().now() + patience;
-  for (;;) {
-    // Our own child when it was started in this process; reaping it is harmless otherwise.
-    ::waitpid(static_cast<pid_t>(pid), nullptr, WNOHANG);
-    if (!alive(pid, start_ticks)) return true;
-    if (runtime::system_clock().now() >= end) return false;
-    sleep_blocking(kPoll);
-  }
+runtime::DetachedProcess process_of(const DevnetNode& node) {
+  return {.pid = static_cast<pid_t>(node.pid), .start_ticks = node.start_ticks};
 }
 
 /// Value of a "key=value" line.
@@ -122,13 +76,10 @@ void clean_container(const fs::path& folder) {
   }
   if (const auto text = read_text((folder / shim::kPidFile).string(), kSmallFile)) {
     std::istringstream fields(*text);
-    std::int64_t pid = 0;
-    std::uint64_t start = 0;
-    fields >> pid >> start;
-    if (pid > 1 && !wait_gone(pid, start, kShimGrace) && alive(pid, start)) {
-      ::kill(static_cast<pid_t>(pid), SIGKILL);
-      static_cast<void>(wait_gone(pid, start, kShimGrace));
-    }
+    runtime::DetachedProcess keeper;
+    fields >> keeper.pid >> keeper.start_ticks;
+    // It ends by itself now that its container is gone.
+    if (!runtime::wait_gone(keeper, kShimGrace)) static_cast<void>(runtime::end_process(keeper, SIGKILL, kShimGrace));
   }
   std::error_code ignored;
   fs::remove_all(folder, ignored);
@@ -155,7 +106,7 @@ bool port_is_free(std::uint16_t port) {
   return port != 0 && probe.bind(port) == port;
 }
 
-bool is_running(const DevnetNode& node) { return alive(node.pid, node.start_ticks); }
+bool is_running(const DevnetNode& node) { return runtime::is_alive(process_of(node)); }
 
 Result<std::string> find_program(std::string_view name) {
   std::error_code error;
@@ -181,33 +132,10 @@ Result<> start_node(Devnet& net, DevnetNode& node, const std::string& bonusd) {
   std::error_code ignored;
   fs::remove(folder + "/data/endpoints.json", ignored);
 
-  // Everything that allocates happens before fork().
-  const std::string log = folder + "/log", config = folder + "/bonusd.toml";
-  std::vector<std::string> words{bonusd, "run", "--config", config};
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  const pid_t pid = ::fork();
-  if (pid < 0)
-    return fail(ErrorCode::kIo, fmt::format("starting {}: {}", node.name, std::generic_category().message(errno)));
-  if (pid == 0) {
-    ::setsid();
-    const int null = ::open("/dev/null", O_RDONLY);
-    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    if (null < 0 || out < 0 || ::dup2(null, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(out, 2) < 0) ::_exit(126);
-    ::closefrom(3);
-    struct sigaction plain{};
-    plain.sa_handler = SIG_DFL;
-    for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &plain, nullptr);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::execv(argv[0], argv.data());
-    ::_exit(127);
-  }
-  node.pid = pid;
-  const auto stat = process_stat(pid);
-  node.start_ticks = stat ? stat->start_ticks : 0;
+  auto started = runtime::start_detached({bonusd, "run", "--config", folder + "/bonusd.toml"}, folder + "/log");
+  if (!started) return fail(std::move(started).error().wrap(node.name));
+  node.pid = started->pid;
+  node.start_ticks = started->start_ticks;
   return net.save();
 }
 
@@ -233,16 +161,11 @@ bool read_endpoints(const Devnet& net, DevnetNode& node) {
 
 Result<bool> stop_node(DevnetNode& node, int signal, Duration grace) {
   if (!is_running(node)) return false;
-  if (::kill(static_cast<pid_t>(node.pid), signal) != 0 && errno != ESRCH)
-    return fail(errno == EPERM ? ErrorCode::kDenied : ErrorCode::kIo,
-                fmt::format("{} (pid {}) belongs to another user; stop it as the one who started it, or as root",
-                            node.name, node.pid));
-  if (!wait_gone(node.pid, node.start_ticks, grace)) {
-    ::kill(static_cast<pid_t>(node.pid), SIGKILL);
-    if (!wait_gone(node.pid, node.start_ticks, kShimGrace))
-      return fail(ErrorCode::kTimeout, fmt::format("{} (pid {}) does not end", node.name, node.pid));
-  }
-  return true;
+  auto ended = runtime::end_process(process_of(node), signal, grace);
+  if (ended) return true;
+  if (ended.error().code == ErrorCode::kDenied)
+    ended.error().message += "; stop it as the one who started it, or as root";
+  return fail(std::move(ended).error().wrap(node.name));
 }
 
 std::size_t clean_containers(const Devnet& net, const DevnetNode& node) {

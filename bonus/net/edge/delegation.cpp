@@ -21,13 +21,6 @@ Bytes body_of(const ClientDelegation& delegation) {
   return out;
 }
 
-Bytes signed_bytes(BytesView body) {
-  Bytes out;
-  append(out, as_bytes(kDomain));
-  append(out, body);
-  return out;
-}
-
 }  // namespace
 
 Bytes client_id(const crypto::X25519Public& key) {
@@ -47,10 +40,7 @@ Ipv6 client_address(const Ed25519PublicKey& gateway_root, const crypto::X25519Pu
 
 Bytes sign_client(ClientDelegation& delegation, const crypto::Ed25519KeyPair& root) {
   delegation.gateway = root.public_key();
-  Bytes out = body_of(delegation);
-  delegation.signature = root.sign(signed_bytes(out));
-  append(out, delegation.signature);
-  return out;
+  return sign_document(kDomain, body_of(delegation), root, delegation.signature);
 }
 
 Result<ClientDelegation> open_client(BytesView encoded, UnixSeconds now) {
@@ -65,9 +55,7 @@ Result<ClientDelegation> open_client(BytesView encoded, UnixSeconds now) {
   out.exit = flags == 1;
   out.not_before = in.u64();
   out.expires = in.u64();
-  in.fixed(out.signature);
-  const BytesView body = encoded.first(kClientDelegationBytes - Ed25519Signature::kSize);
-  if (!crypto::ed25519_verify(out.gateway, signed_bytes(body), out.signature))
+  if (!open_document(kDomain, encoded, out.gateway, out.signature))
     return fail(ErrorCode::kDenied, "the signature of a client's delegation is wrong");
   if (!is_current(out.not_before, out.expires, now))
     return fail(ErrorCode::kDenied, "a client's delegation is not valid at this time");

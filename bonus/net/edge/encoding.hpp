@@ -1,7 +1,8 @@
-// Fixed-size fields of the signed documents.
+// The signed documents: fixed-size fields, then the signature over the domain and them.
 #pragma once
 
 #include "bonus/base/bytes.hpp"
+#include "bonus/crypto/keys.hpp"
 
 namespace bonus::net::edge {
 
@@ -32,6 +33,29 @@ class FieldReader {
  private:
   BytesView in_;
 };
+
+/// body || signature. `domain` keeps one kind of document from being taken for another.
+[[nodiscard]] inline Bytes sign_document(std::string_view domain, Bytes body, const crypto::Ed25519KeyPair& root,
+                                         Ed25519Signature& signature) {
+  Bytes message;
+  append(message, as_bytes(domain));
+  append(message, body);
+  signature = root.sign(message);
+  append(body, signature);
+  return body;
+}
+
+/// Takes the signature off the end of `encoded`, which is not shorter than one; whether it is `root`'s.
+[[nodiscard]] inline bool open_document(std::string_view domain, BytesView encoded, const Ed25519PublicKey& root,
+                                        Ed25519Signature& signature) {
+  const BytesView body = encoded.first(encoded.size() - Ed25519Signature::kSize);
+  std::copy_n(encoded.begin() + static_cast<std::ptrdiff_t>(body.size()), Ed25519Signature::kSize,
+              signature.bytes.begin());
+  Bytes message;
+  append(message, as_bytes(domain));
+  append(message, body);
+  return crypto::ed25519_verify(root, message, signature);
+}
 
 inline constexpr std::uint64_t kSkewSeconds = 300;
 

@@ -30,13 +30,6 @@ Bytes body_of(const SubnetDelegation& delegation) {
   return out;
 }
 
-Bytes signed_bytes(BytesView body) {
-  Bytes out;
-  append(out, as_bytes(kDomain));
-  append(out, body);
-  return out;
-}
-
 bool has_host_bits(const Prefix& prefix) {
   for (unsigned bit = prefix.bits; bit < 128; ++bit)
     if ((prefix.address.bytes[bit / 8] >> (7 - bit % 8) & 1) != 0) return true;
@@ -72,10 +65,7 @@ Result<Bytes> sign_subnet(SubnetDelegation& delegation, const crypto::Ed25519Key
   if (delegation.expires <= delegation.not_before)
     return fail(ErrorCode::kInvalid, "a network's delegation would end before it begins");
   delegation.router = root.public_key();
-  Bytes out = body_of(delegation);
-  delegation.signature = root.sign(signed_bytes(out));
-  append(out, delegation.signature);
-  return out;
+  return sign_document(kDomain, body_of(delegation), root, delegation.signature);
 }
 
 Result<SubnetDelegation> open_subnet(BytesView encoded, UnixSeconds now) {
@@ -89,10 +79,8 @@ Result<SubnetDelegation> open_subnet(BytesView encoded, UnixSeconds now) {
   in.fixed(out.accepted_by);
   out.not_before = in.u64();
   out.expires = in.u64();
-  in.fixed(out.signature);
   if (auto ok = check_subnet(out.prefix); !ok) return fail(std::move(ok).error());
-  const BytesView body = encoded.first(kSubnetDelegationBytes - Ed25519Signature::kSize);
-  if (!crypto::ed25519_verify(out.router, signed_bytes(body), out.signature))
+  if (!open_document(kDomain, encoded, out.router, out.signature))
     return fail(ErrorCode::kDenied, "the signature of a network's delegation is wrong");
   if (!is_current(out.not_before, out.expires, now))
     return fail(ErrorCode::kDenied, "a network's delegation is not valid at this time");

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bonus/base/bytes.hpp"
+#include "bonus/base/time.hpp"
 #include "bonus/net/topology/system.hpp"
 
 namespace bonus::net::topology {

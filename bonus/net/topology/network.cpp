@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <set>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "bonus/net/topology/system.hpp"
 #include "bonus/net/topology/wire.hpp"
 #include "bonus/runtime/clock.hpp"
+#include "bonus/runtime/detached.hpp"
 
 namespace bonus::net::topology {
 namespace {
@@ -136,9 +138,9 @@ Result<> set_up_router(const Plan& plan, std::size_t i) {
 }
 
 /// A process of the network in its folder, so that it is found again: <name>.pid.
-Result<Started> start_recorded(const Plan& plan, const std::string& name, const std::vector<std::string>& argv,
-                               const std::string& log) {
-  TRY_ASSIGN(const auto started, start_detached(argv, log));
+Result<runtime::DetachedProcess> start_recorded(const Plan& plan, const std::string& name,
+                                                const std::vector<std::string>& argv, const std::string& log) {
+  TRY_ASSIGN(const auto started, runtime::start_detached(argv, log));
   TRY(replace_file(fmt::format("{}/{}.pid", folder_of(plan.prefix, plan.tag), name),
                    fmt::format("{} {}\n", started.pid, started.start_ticks)));
   return started;
@@ -154,7 +156,7 @@ Result<> start_port_mapping(const Plan& plan, std::size_t i) {
                start_recorded(plan, name, {"miniupnpd", "-d", "-f", file + ".conf", "-P", file + ".own"}, "/dev/null"));
     constexpr Duration kFails = std::chrono::milliseconds(100);  // a missing program or a bad file show at once
     std::this_thread::sleep_for(kFails);
-    if (!is_alive(started))
+    if (!runtime::is_alive(started))
       return fail(ErrorCode::kUnavailable,
                   "miniupnpd does not start (Debian: miniupnpd-nftables); it is for port_mapping");
     return {};
@@ -182,7 +184,7 @@ Result<> start_wire(Plan& plan, const std::string& program) {
   for (;;) {
     const auto answer = ask_wire(control, "stats");
     if (answer) break;
-    if (!is_alive(started) || runtime::system_clock().now() >= end) {
+    if (!runtime::is_alive(started) || runtime::system_clock().now() >= end) {
       const auto text = whole_file(log);
       return fail(ErrorCode::kUnavailable, fmt::format("{} does not start: {}", program, text ? *text : ""));
     }
@@ -196,19 +198,19 @@ Result<> start_wire(Plan& plan, const std::string& program) {
 Result<std::size_t> remove_all(const std::string& prefix, const std::string& tag) {
   const std::string folder = folder_of(prefix, tag);
   std::error_code error;
+  Result<> first;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const auto text = it->path().extension() == ".pid" ? whole_file(it->path().string()) : Result<std::string>();
     if (!text || text->empty()) continue;
     char* rest = nullptr;
-    Started process;
+    runtime::DetachedProcess process;
     process.pid = static_cast<pid_t>(std::strtol(text->c_str(), &rest, 10));
     process.start_ticks = std::strtoull(rest, nullptr, 10);
-    end_process(process, kEnd);
+    if (auto done = runtime::end_process(process, SIGTERM, kEnd); !done && first) first = std::move(done);
   }
   const auto names = namespaces_with(fmt::format("{}-{}-", prefix, tag));
-  Result<> first;
   for (const auto& name : names)
-    if (auto removed = remove_namespace(name); !removed && first) first = fail(std::move(removed).error());
+    if (auto removed = remove_namespace(name); !removed && first) first = std::move(removed);
   fs::remove_all(folder, error);
   if (!first) return fail(std::move(first).error());
   return names.size();

@@ -1,4 +1,4 @@
-// Namespaces, commands and processes.
+// Namespaces, commands and files.
 #include "bonus/net/topology/system.hpp"
 
 #include <fcntl.h>
@@ -6,18 +6,15 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <thread>
 
-#include "bonus/runtime/clock.hpp"
 #include "bonus/runtime/process.hpp"
 
 namespace bonus::net::topology {
@@ -25,22 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::string_view kNamespaces = "/run/netns/";
-
-/// Field 22 of /proc/<pid>/stat, 0 for a process that is gone or a zombie.
-std::uint64_t start_ticks(pid_t pid) {
-  const auto text = whole_file(fmt::format("/proc/{}/stat", pid));
-  if (!text) return 0;
-  const auto close = text->rfind(')');
-  if (close == std::string::npos || close + 2 >= text->size() || (*text)[close + 2] == 'Z') return 0;
-  constexpr int kStateField = 3, kStartField = 22;
-  std::size_t at = close + 2;
-  for (int field = kStateField; field < kStartField; ++field) {
-    at = text->find(' ', at);
-    if (at == std::string::npos) return 0;
-    ++at;
-  }
-  return std::strtoull(text->c_str() + at, nullptr, 10);
-}
 
 Result<> run_tool(std::vector<std::string> argv, const std::string& input) {
   if (input.empty()) return {};
@@ -97,48 +78,6 @@ Result<> set_switch(const std::string& name, std::string_view value) {
   if (!file && errno == ENOENT) return {};
   if (!file || ::write(file.get(), value.data(), value.size()) < 0) return fail(os_error(path));
   return {};
-}
-
-Result<Started> start_detached(const std::vector<std::string>& argv, const std::string& log) {
-  // Everything that allocates happens before fork().
-  std::vector<char*> words;
-  std::vector<std::string> copy = argv;
-  for (auto& word : copy) words.push_back(word.data());
-  words.push_back(nullptr);
-  const pid_t pid = ::fork();
-  if (pid < 0) return fail(os_error("starting " + argv[0]));
-  if (pid == 0) {
-    ::setsid();
-    const int null = ::open("/dev/null", O_RDONLY);
-    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    if (null < 0 || out < 0 || ::dup2(null, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(out, 2) < 0) ::_exit(126);
-    ::closefrom(3);
-    struct sigaction plain{};
-    plain.sa_handler = SIG_DFL;
-    for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &plain, nullptr);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::execvp(words[0], words.data());
-    ::_exit(127);
-  }
-  return Started{pid, start_ticks(pid)};
-}
-
-bool is_alive(const Started& process) {
-  return process.pid > 1 && process.start_ticks != 0 && start_ticks(process.pid) == process.start_ticks;
-}
-
-void end_process(const Started& process, Duration grace) {
-  constexpr Duration kLast = std::chrono::seconds(5), kPoll = std::chrono::milliseconds(10);
-  for (const auto& [signal, patience] : {std::pair{SIGTERM, grace}, std::pair{SIGKILL, kLast}}) {
-    if (!is_alive(process)) break;
-    ::kill(process.pid, signal);
-    const Instant end = runtime::system_clock().now() + patience;
-    while (is_alive(process) && runtime::system_clock().now() < end) std::this_thread::sleep_for(kPoll);
-  }
-  // Our own child when it was started in this process; harmless otherwise.
-  if (process.pid > 1) ::waitpid(process.pid, nullptr, WNOHANG);
 }
 
 Result<> replace_file(const std::string& path, std::string_view text) {

@@ -1,7 +1,5 @@
-// What making a topology asks of the system: namespaces of /run/netns, `ip`, `nft`, processes told apart by start time.
+// What making a topology asks of the system: namespaces of /run/netns, `ip`, `nft`.
 #pragma once
-
-#include <sys/types.h>
 
 #include <functional>
 #include <string>
@@ -9,7 +7,6 @@
 
 #include "bonus/base/os.hpp"
 #include "bonus/base/result.hpp"
-#include "bonus/base/time.hpp"
 
 namespace bonus::net::topology {
 
@@ -25,17 +22,6 @@ namespace bonus::net::topology {
 [[nodiscard]] Result<> run_nft(const std::string& script);
 /// "net/ipv4/ip_forward", of this thread's namespace. A switch that the kernel does not have is passed over.
 [[nodiscard]] Result<> set_switch(const std::string& name, std::string_view value);
-
-/// A process that outlives this one: session of its own, output appended to `log`; argv[0] is looked up in PATH.
-struct Started {
-  pid_t pid = 0;
-  std::uint64_t start_ticks = 0;
-};
-[[nodiscard]] Result<Started> start_detached(const std::vector<std::string>& argv, const std::string& log);
-/// Whether that process, not a later one of its number, is alive.
-[[nodiscard]] bool is_alive(const Started& process);
-/// SIGTERM, then SIGKILL.
-void end_process(const Started& process, Duration grace);
 
 /// Whole or not at all.
 [[nodiscard]] Result<> replace_file(const std::string& path, std::string_view text);

@@ -11,9 +11,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <filesystem>
 #include <thread>
 
 #include "bonus/runtime/clock.hpp"
+#include "bonus/runtime/detached.hpp"
 #include "bonus/runtime/offload.hpp"
 #include "bonus/runtime/process.hpp"
 #include "bonus/runtime/stream.hpp"
@@ -314,6 +317,26 @@ TEST(Process, DoesNotWaitForDaemonsThatKeepThePipe) {
   auto result = run_process(shell("sleep 3 & echo started"));
   ASSERT_TRUE(result);
   EXPECT_EQ(result->out, "started\n");
+}
+
+TEST(Detached, IsToldFromALaterProcessOfItsNumberAndEnded) {
+  const std::string log = ::testing::TempDir() + "detached_" + std::to_string(::getpid());
+  const auto started = start_detached({"sh", "-c", "echo here; trap '' TERM; while :; do sleep 0.05; done"}, log);
+  ASSERT_TRUE(started) << started.error().message;
+  EXPECT_TRUE(is_alive(*started));
+  EXPECT_FALSE(wait_gone(*started, std::chrono::milliseconds(1)));
+  DetachedProcess later = *started;
+  later.start_ticks += 1;
+  EXPECT_FALSE(is_alive(later));
+  EXPECT_TRUE(end_process(later, SIGKILL, Duration::zero()));
+  EXPECT_TRUE(is_alive(*started));
+  const auto said = [&] { return std::filesystem::exists(log) && std::filesystem::file_size(log) == 5; };
+  for (int i = 0; i < 500 && !said(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(said());
+  EXPECT_TRUE(end_process(*started, SIGTERM, std::chrono::milliseconds(50)));  // which it ignores
+  EXPECT_FALSE(is_alive(*started));
+  EXPECT_FALSE(is_alive({}));
+  std::filesystem::remove(log);
 }
 
 TEST(System, RandomDiffersAndClockAdvances) {
