@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "bonus/net/nat/budget.hpp"
+#include "bonus/net/nat/observed.hpp"
 #include "bonus/net/nat/path_message.hpp"
 #include "bonus/net/nat/relay_client.hpp"
 #include "bonus/net/nat/relay_message.hpp"
@@ -315,6 +317,18 @@ TEST(Attack, AnotherRootDoesNotTakeTheTlsLinkOfARelay) {
     ASSERT_FALSE(out.want_links.empty());
     EXPECT_EQ(out.want_links[0].root, (shown_by_liar ? lie : honest).root) << "who has the key says whose it is";
   }
+}
+
+TEST(Attack, WhatOthersSayDoesNotUseUpWhatWeWantOurselves) {
+  ProbeBudget budget;
+  const Instant now{seconds(1000)};
+  for (unsigned i = 0; i < 20'000; ++i) {
+    (void)budget.take(v4(20, i >> 16, i >> 8 & 0xff, i & 0xff), Word::kThird, now);
+    budget.verified(v4(21, i >> 16, i >> 8 & 0xff, i & 0xff), now);
+  }
+  EXPECT_FALSE(budget.take(kVictim, Word::kThird, now)) << "the test fills the table of third parties";
+  EXPECT_TRUE(budget.take(kVictim, Word::kRecord, now)) << "a peer that we want is probed all the same";
+  EXPECT_TRUE(budget.take(kVictim, Word::kThird, now + ProbeBudget::kThirdWindow));
 }
 
 TEST(Attack, PrivateMulticastAndOverlayAddressesAreNotProbed) {

@@ -16,37 +16,25 @@ enum class Word : std::uint8_t {
   kChannel,    ///< A relay channel, opened with both ends' signatures.
 };
 
-/// Counts per IP address, so that ports do not multiply. Not thread-safe.
+/// Counts per IP address, so that ports do not multiply. What others say has a table of its own: whoever fills that one
+/// keeps nobody from what we want ourselves. Not thread-safe.
 class ProbeBudget {
  public:
   /// Takes one packet to `address`.
   [[nodiscard]] bool take(const Ipv6& address, Word word, Instant now) {
     if (word == Word::kChannel) return true;
     if (word == Word::kReflexive) return false;
-    if (entries_.size() >= kMaxEntries && !entries_.contains(address)) {
-      std::erase_if(entries_, [&](const auto& entry) {
-        return entry.second.since + kThirdWindow < now && entry.second.verified_until < now;
-      });
-      if (entries_.size() >= kMaxEntries) return false;
-    }
-    Entry& entry = entries_[address];
-    if (entry.since == Instant{} || entry.since + kThirdWindow <= now) {
-      entry.since = now;
-      entry.third = 0;
-    }
-    if (entry.record_since == Instant{} || entry.record_since + kRecordWindow <= now) {
-      entry.record_since = now;
-      entry.record = 0;
-    }
     // Somebody there speaks our protocol: other nodes behind the same router are allowed more.
-    const bool verified = entry.verified_until > now;
-    if (word == Word::kThird) return verified ? entry.third++ < kVerified : entry.third++ < kThird;
-    return verified ? entry.record++ < kVerified : entry.record++ < kRecord;
+    const auto found = verified_.find(address);
+    const bool verified = found != verified_.end() && found->second > now;
+    if (word == Word::kThird) return count(third_, address, kThirdWindow, verified ? kVerified : kThird, now);
+    return count(record_, address, kRecordWindow, verified ? kVerified : kRecord, now);
   }
   /// An authenticated fresh answer came from there.
   void verified(const Ipv6& address, Instant now) {
-    if (entries_.size() >= kMaxEntries && !entries_.contains(address)) return;
-    entries_[address].verified_until = now + kVerifiedFor;
+    const auto over = [&](const auto& entry) { return entry.second <= now; };
+    if (verified_.contains(address) || room(verified_, verified_purged_, over, now))
+      verified_[address] = now + kVerifiedFor;
   }
 
   static constexpr int kThird = 5, kRecord = 8, kVerified = 64;
@@ -55,11 +43,33 @@ class ProbeBudget {
 
  private:
   static constexpr std::size_t kMaxEntries = 8192;
-  struct Entry {
-    Instant since, record_since, verified_until;
-    int third = 0, record = 0;
+  struct Count {
+    Instant since;
+    int packets = 0;
   };
-  std::unordered_map<Ipv6, Entry> entries_;
+  struct Counts {
+    std::unordered_map<Ipv6, Count> of;
+    Instant purged;
+  };
+  /// Looks through a full table once a second, not with every packet.
+  template <class Map, class Over>
+  static bool room(Map& map, Instant& purged, const Over& over, Instant now) {
+    if (map.size() >= kMaxEntries && (purged == Instant{} || purged + std::chrono::seconds(1) <= now)) {
+      purged = now;
+      std::erase_if(map, over);
+    }
+    return map.size() < kMaxEntries;
+  }
+  static bool count(Counts& counts, const Ipv6& address, Duration window, int limit, Instant now) {
+    const auto over = [&](const auto& entry) { return entry.second.since + window <= now; };
+    if (!counts.of.contains(address) && !room(counts.of, counts.purged, over, now)) return false;
+    Count& entry = counts.of.try_emplace(address, Count{now}).first->second;
+    if (entry.since + window <= now) entry = {now};
+    return entry.packets++ < limit;
+  }
+  Counts third_, record_;
+  std::unordered_map<Ipv6, Instant> verified_;  // until
+  Instant verified_purged_;
 };
 
 }  // namespace bonus::net::nat
