@@ -319,6 +319,23 @@ TEST(Attack, AnotherRootDoesNotTakeTheTlsLinkOfARelay) {
   }
 }
 
+TEST(Attack, OneNetworkAloneDoesNotSayWhereWeAre) {
+  Observer observer;
+  observer.set_local({{v4(192, 168, 1, 2), 120}}, 51820);
+  const UdpEndpoint lie{kVictim, 53}, truth{v4(8, 8, 1, 1), 40000};
+  crypto::X25519Public peer;
+  const Instant now{seconds(1000)};
+  const auto says = [&](std::uint8_t number, const Ipv6& from, const UdpEndpoint& seen) {
+    peer.bytes.fill(number);
+    observer.add(peer, from, seen, now);
+  };
+  says(1, v4(7, 7, 7, 1), truth);
+  says(2, v4(7, 8, 7, 1), truth);
+  for (std::uint8_t i = 10; i < 200; ++i) says(i, v4(6, 6, 6, i), lie);
+  EXPECT_EQ(observer.agreed(), std::vector<UdpEndpoint>{truth});
+  EXPECT_EQ(observer.kind(), NatKind::kCone);
+}
+
 TEST(Attack, WhatOthersSayDoesNotUseUpWhatWeWantOurselves) {
   ProbeBudget budget;
   const Instant now{seconds(1000)};

@@ -5,9 +5,11 @@
 #include <map>
 #include <set>
 
+#include "bonus/net/record/sealed.hpp"
+
 namespace bonus::net::nat {
 namespace {
-constexpr std::size_t kMaxWords = 64;
+constexpr std::size_t kMaxWords = 64, kMaxCrowd = 8;
 constexpr auto kLife = std::chrono::minutes(10);
 }  // namespace
 
@@ -20,9 +22,23 @@ void Observer::add(const crypto::X25519Public& peer, const Ipv6& from, const Udp
   if (!seen.valid() || is_overlay(seen.address)) return;
   // From inside the same network an address says nothing about the router, unless it is one of our own.
   if (same_lan(from) && !is_own(seen)) return;
-  if (words_.size() >= kMaxWords && !words_.contains(peer))
-    words_.erase(std::ranges::min_element(words_, {}, [](const auto& entry) { return entry.second.at; }));
-  words_[peer] = {from, seen, now};
+  const Ipv6 network = rate_prefix(from);
+  if (!words_.contains(peer)) {
+    // A crowd in one network counts once: it takes the places of its own, not those of others.
+    const auto crowd = std::ranges::count(words_, network, [](const auto& entry) { return entry.second.network; });
+    const auto evict = [&](auto which) {
+      auto oldest = words_.end();
+      for (auto it = words_.begin(); it != words_.end(); ++it)
+        if (which(it->second) && (oldest == words_.end() || it->second.at < oldest->second.at)) oldest = it;
+      if (oldest != words_.end()) words_.erase(oldest);
+    };
+    if (static_cast<std::size_t>(crowd) >= kMaxCrowd) {
+      evict([&](const Word& word) { return word.network == network; });
+    } else if (words_.size() >= kMaxWords) {
+      evict([](const Word&) { return true; });
+    }
+  }
+  words_[peer] = {network, seen, now};
 }
 
 void Observer::expire(Instant now) {
@@ -31,7 +47,7 @@ void Observer::expire(Instant now) {
 
 std::vector<UdpEndpoint> Observer::agreed() const {
   std::map<UdpEndpoint, std::set<Ipv6>> voters;
-  for (const auto& [peer, word] : words_) voters[word.seen].insert(word.from);
+  for (const auto& [peer, word] : words_) voters[word.seen].insert(word.network);
   std::vector<std::pair<std::size_t, UdpEndpoint>> ranked;
   for (const auto& [endpoint, from] : voters)
     if (from.size() >= 2) ranked.emplace_back(from.size(), endpoint);
@@ -46,8 +62,8 @@ NatKind Observer::kind() const {
   std::map<Ipv6, std::set<Ipv6>> voters;
   for (const auto& [peer, word] : words_) {
     if (is_own(word.seen)) return NatKind::kOpen;
-    seen[word.seen.address][word.seen.port].insert(word.from);
-    voters[word.seen.address].insert(word.from);
+    seen[word.seen.address][word.seen.port].insert(word.network);
+    voters[word.seen.address].insert(word.network);
   }
   NatKind out = NatKind::kUnknown;
   for (const auto& [address, ports] : seen) {

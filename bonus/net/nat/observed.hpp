@@ -16,7 +16,7 @@ class Observer {
   void add(const crypto::X25519Public& peer, const Ipv6& from, const UdpEndpoint& seen, Instant now);
   void forget_all() { words_.clear(); }
   void expire(Instant now);
-  /// Endpoints that at least two peers at different addresses agree on, those with most words first.
+  /// Endpoints that peers in at least two networks agree on, those with most words first.
   [[nodiscard]] std::vector<UdpEndpoint> agreed() const;
   [[nodiscard]] NatKind kind() const;
   /// An address of an interface network of ours.
@@ -27,7 +27,7 @@ class Observer {
 
  private:
   struct Word {
-    Ipv6 from;
+    Ipv6 network;  // of who says so: /24, or /56 of IPv6
     UdpEndpoint seen;
     Instant at;
   };
