@@ -336,6 +336,41 @@ TEST(Attack, OneNetworkAloneDoesNotSayWhereWeAre) {
   EXPECT_EQ(observer.kind(), NatKind::kCone);
 }
 
+TEST(Attack, StrangersDoNotFillThePlacesOfWhomWeWantNorOfOtherNetworks) {
+  Internet net(11);
+  PathOptions options;
+  options.max_peers = 8;
+  Host& node = net.add_host("node", v4(8, 8, 1, 2), nullptr, options);
+  node.start();
+  const auto host = [&](unsigned a, unsigned b) -> Host& {
+    Host& out = net.add_host("x", v4(20, 1, a, b), nullptr);
+    out.start();
+    return out;
+  };
+  Host &wanted = host(1, 1), &visitor = host(2, 1);
+  std::vector<Host*> strangers;
+  for (unsigned i = 1; i <= 30; ++i) strangers.push_back(&host(9, i));
+  for (Host* stranger : strangers) {
+    stranger->connect(node);
+    net.run(milliseconds(300));
+  }
+  visitor.connect(node);
+  net.run(seconds(2));
+  EXPECT_TRUE(visitor.paths().path(node.key())) << "somebody from another network still finds a place";
+  for (unsigned i = 1; i <= 3; ++i) {  // several networks fill it
+    for (unsigned k = 1; k <= 4; ++k) {
+      host(10 + i, k).connect(node);
+      net.run(milliseconds(300));
+    }
+  }
+  node.act([&](Actions& out) {
+    EXPECT_TRUE(node.paths().connect(wanted.record(), net.events.now(), out)) << "whom we want goes first";
+  });
+  net.run(seconds(2));
+  EXPECT_TRUE(node.paths().path(wanted.key()));
+  EXPECT_LE(node.paths().peers().size(), options.max_peers);
+}
+
 TEST(Attack, WhatOthersSayDoesNotUseUpWhatWeWantOurselves) {
   ProbeBudget budget;
   const Instant now{seconds(1000)};

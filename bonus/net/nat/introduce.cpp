@@ -106,7 +106,7 @@ void PathManager::Impl::on_introduce(const Key& from, const PathEndpoint& path, 
     if (peer == nullptr || !peer->wanted || peer->nonce != m.nonce) return;
     peer->introduced = true;
   } else {
-    if (peer == nullptr) peer = find_or_add(m.origin, now, out);
+    if (peer == nullptr) peer = find_or_add(m.origin, path.udp.address, false, now, out);
     if (peer == nullptr) return;
     send_rendezvous(from, path, m.origin, m.nonce, true, out);
   }

@@ -39,22 +39,47 @@ PathManager::Impl::Peer* PathManager::Impl::find(const Key& key) {
   return found == peers_.end() ? nullptr : found->second.get();
 }
 
-PathManager::Impl::Peer* PathManager::Impl::find_or_add(const Key& key, Instant now, Actions& out) {
+const PathManager::Impl::Peer* PathManager::Impl::dispensable(bool by_us, Instant now) const {
+  // A peer that has proven itself is never given up for one that has not.
+  const Peer *unproven = nullptr, *idle = nullptr, *crowding = nullptr;
+  std::map<Ipv6, std::size_t> crowds;
+  std::size_t largest = 0;
+  for (const auto& [key, peer] : peers_) {
+    if (peer->wanted) continue;
+    if (!peer->paths.any_confirmed() && (unproven == nullptr || peer->made < unproven->made)) unproven = peer.get();
+    if (!peer->paths.active(now)) idle = peer.get();
+    const std::size_t crowd = ++crowds[peer->network];
+    if (crowd > largest) largest = crowd, crowding = peer.get();  // of the largest crowd the one counted last
+  }
+  if (unproven != nullptr) return unproven;
+  if (idle != nullptr) return idle;
+  return by_us ? crowding : nullptr;
+}
+
+PathManager::Impl::Peer* PathManager::Impl::find_or_add(const Key& key, const Ipv6& from, bool by_us, Instant now,
+                                                        Actions& out) {
   if (Peer* known = find(key)) return known;
   if (key == self_) return nullptr;
-  if (peers_.size() >= options_.max_peers) {
-    // A peer that has proven itself is never given up for one that has not.
-    const Peer* worst = nullptr;
-    for (const auto& [k, peer] : peers_)
-      if (!peer->wanted && !peer->paths.any_confirmed() && (worst == nullptr || peer->made < worst->made))
-        worst = peer.get();
-    if (worst == nullptr)
+  const Ipv6 network = rate_prefix(from);
+  if (!by_us && !options_.allow_private && 2 * peers_.size() >= options_.max_peers) {
+    const auto crowd = std::ranges::count_if(
+        peers_, [&](const auto& entry) { return !entry.second->wanted && entry.second->network == network; });
+    if (4 * static_cast<std::size_t>(crowd) >= options_.max_peers) {
+      const Peer* own = nullptr;  // a crowd makes room among itself
       for (const auto& [k, peer] : peers_)
-        if (!peer->wanted && !peer->paths.active(now)) worst = peer.get();
-    if (worst == nullptr) return nullptr;
-    remove(Key(worst->key), out);
+        if (!peer->wanted && peer->network == network && !peer->paths.any_confirmed() &&
+            (own == nullptr || peer->made < own->made))
+          own = peer.get();
+      if (own == nullptr) return nullptr;
+      remove(Key(own->key), out);
+    }
   }
-  return peers_.emplace(key, std::make_unique<Peer>(context_, key, now)).first->second.get();
+  if (peers_.size() >= options_.max_peers) {
+    const Peer* gone = dispensable(by_us, now);
+    if (gone == nullptr) return nullptr;
+    remove(Key(gone->key), out);
+  }
+  return peers_.emplace(key, std::make_unique<Peer>(context_, key, network, now)).first->second.get();
 }
 
 void PathManager::Impl::remove(const Key& key, Actions& out) {
@@ -149,7 +174,8 @@ void PathManager::Impl::choose_home(Instant now, Actions& out) {
 Result<> PathManager::Impl::connect(const NodeRecord& record, Instant now, Actions& out, bool at_once) {
   const Key key = record.tunnel.key;
   if (key == self_) return fail(ErrorCode::kInvalid, "a node needs no path to itself");
-  Peer* peer = find_or_add(key, now, out);
+  const Ipv6 from = record.endpoints.empty() ? Ipv6{} : record.endpoints.front().address.address;
+  Peer* peer = find_or_add(key, from, true, now, out);
   if (peer == nullptr) return fail(ErrorCode::kExhausted, "the path manager is full of wanted peers");
   const bool other_root = peer->record && peer->record->root != record.root;
   if (other_root && peer->shown)
@@ -167,7 +193,7 @@ Result<> PathManager::Impl::connect(const NodeRecord& record, Instant now, Actio
 
 void PathManager::Impl::meet(const Key& key, const UdpEndpoint& endpoint, Instant now, Actions& out) {
   if (key == self_ || !context_.may_probe(endpoint)) return;
-  Peer* peer = find_or_add(key, now, out);
+  Peer* peer = find_or_add(key, endpoint.address, true, now, out);
   if (peer == nullptr || peer->wanted || peer->paths.current()) return;
   peer->paths.hurry();
   peer->paths.offer({endpoint, 0}, Word::kThird, kMeetProbes, now);
@@ -316,7 +342,7 @@ void PathManager::Impl::on_probe(const Key& from, const PathEndpoint& path, cons
   if (peer == nullptr && !m.record.empty() && newcomers_.allow(path.udp.address, now)) {
     auto record = open_record(m.record, wall_.unix_s());
     if (record && record->tunnel.key == from) {
-      peer = find_or_add(from, now, out);
+      peer = find_or_add(from, path.udp.address, false, now, out);
       if (peer != nullptr) (void)learn(*peer, m.record, true, out);
     }
   } else if (peer != nullptr && !m.record.empty() && (!peer->shown || peer->record->sequence < m.sequence)) {
@@ -404,7 +430,7 @@ void PathManager::Impl::take_events(RelayClient::Events events, Instant now, Act
         }
         break;
       case Kind::kOpened:
-        if (Peer* peer = find_or_add(event.peer, now, out)) {
+        if (Peer* peer = find_or_add(event.peer, event.path.udp.address, false, now, out)) {
           peer->paths.offer(event.path, Word::kChannel, 5, now);
           step(*peer, now, out);
           schedule(*peer);
@@ -424,7 +450,8 @@ void PathManager::Impl::take_events(RelayClient::Events events, Instant now, Act
         }
         break;
       case Kind::kOffered:
-        if (Peer* peer = find_or_add(event.peer, now, out)) (void)learn(*peer, event.record, false, out);
+        if (Peer* peer = find_or_add(event.peer, event.path.udp.address, false, now, out))
+          (void)learn(*peer, event.record, false, out);
         break;
     }
   }

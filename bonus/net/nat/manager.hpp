@@ -18,8 +18,10 @@ class PathManager::Impl {
 
   using Key = crypto::X25519Public;
   struct Peer {
-    Peer(PathContext& context, const Key& k, Instant now) : key(k), paths(context, k, now), made(now) {}
+    Peer(PathContext& context, const Key& k, const Ipv6& from, Instant now)
+        : key(k), network(from), paths(context, k, now), made(now) {}
     Key key;
+    Ipv6 network;  // where it was first heard or named: /24, or /56 of IPv6
     PathSet paths;
     std::optional<NodeRecord> record;
     bool shown = false;  // the holder of the key has shown a record of this root: both have agreed
@@ -71,7 +73,10 @@ class PathManager::Impl {
 
  private:
   Peer* find(const Key& key);
-  Peer* find_or_add(const Key& key, Instant now, Actions& out);
+  /// `by_us`: our own traffic wants it, so any passive peer may have to go; a stranger takes nobody's place that has
+  /// proven itself, and no more than a quarter of the table for one network.
+  Peer* find_or_add(const Key& key, const Ipv6& from, bool by_us, Instant now, Actions& out);
+  [[nodiscard]] const Peer* dispensable(bool by_us, Instant now) const;
   void remove(const Key& key, Actions& out);
   void schedule(Peer& peer);
   /// Checks and keeps a record. Costs two signatures. `by_key`: the peer itself has sent it.
