@@ -11,12 +11,13 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-constexpr std::size_t kMaxRelays = 32, kMaxChannels = 512, kMaxOpening = 64;
+constexpr std::size_t kMaxRelays = 32, kMaxChannels = 512, kMaxOpening = 64, kMaxClaims = 8;
 constexpr std::array<Duration, 4> kRegisterRetries = {milliseconds(400), milliseconds(800), milliseconds(800),
                                                       milliseconds(1000)};
 constexpr auto kOpenRetry = milliseconds(400);
 constexpr int kOpenTries = 5;
 constexpr auto kOpenLimit = milliseconds(2500);  // with the registration, if that is still to be made
+constexpr auto kAnew = seconds(1);               // at least between two registrations that the relay asks for
 constexpr auto kKeepRetry = milliseconds(700);
 constexpr auto kUdpRetry = seconds(60);  // while on TLS
 constexpr auto kIdle = seconds(60);
@@ -34,13 +35,24 @@ RelayClient::RelayClient(const crypto::Ed25519KeyPair& root, const crypto::X2551
 void RelayClient::learn(const NodeRecord& record, bool by_key) {
   const auto found = relays_.find(record.tunnel.key);
   if (found == relays_.end()) return;
-  const bool other = found->second.root != Ed25519PublicKey{} && found->second.root != record.root;
-  if (other && (found->second.shown || !by_key)) return;
-  found->second.shown |= by_key;
-  found->second.root = record.root;
-  found->second.tls.clear();
+  Relay& relay = found->second;
+  auto claim = std::ranges::find(relay.claims, record.root, &Claim::root);
+  if (relay.shown && claim == relay.claims.end()) return;
+  if (by_key && !std::exchange(relay.shown, true)) {
+    relay.claims.clear();
+    claim = relay.claims.end();
+  }
+  if (claim == relay.claims.end()) {
+    if (relay.claims.size() < kMaxClaims) {
+      claim = relay.claims.insert(relay.claims.end(), Claim{record.root, {}});
+    } else {
+      claim = relay.claims.begin() + static_cast<std::ptrdiff_t>(random_.below(kMaxClaims));
+      *claim = {record.root, {}};
+    }
+  }
+  claim->tls.clear();
   for (const auto& endpoint : record.endpoints)
-    if (endpoint.kind == RecordEndpoint::Kind::kTls) found->second.tls.push_back(endpoint.address);
+    if (endpoint.kind == RecordEndpoint::Kind::kTls) claim->tls.push_back(endpoint.address);
 }
 
 RelayClient::Relay* RelayClient::find_or_add(const crypto::X25519Public& key, const UdpEndpoint& address, Instant now,
@@ -98,8 +110,14 @@ void RelayClient::start(const crypto::X25519Public& key, Relay& relay, const Pat
   relay.state = State::kRegistering;
   relay.id = random_.next_u64();
   relay.tries = 0;
+  relay.began = now;
   relay.next = now + kRegisterRetries[0];
   send_register(key, relay, path, 0, out);
+}
+
+void RelayClient::forgotten(const crypto::X25519Public& key, Relay& relay, Instant now, Actions& out) {
+  if (relay.began + kAnew <= now) return start(key, relay, relay.path, now, out);
+  relay.next = std::min(relay.next, relay.began + kAnew);  // asks by a Keep, and registers if it is still so
 }
 
 void RelayClient::send_register(const crypto::X25519Public& key, Relay& relay, const PathEndpoint& path,
@@ -157,7 +175,7 @@ void RelayClient::on_control(const crypto::X25519Public& from, const PathEndpoin
   } else if (const auto* refused = std::get_if<Refused>(&*decoded)) {
     if (refused->id == relay.id) {
       if (refused->why == RelayRefusal::kNotClient) {
-        start(from, relay, relay.path, now, out);
+        forgotten(from, relay, now, out);
       } else {
         failed(from, relay, now, out, events);
       }
@@ -166,7 +184,7 @@ void RelayClient::on_control(const crypto::X25519Public& from, const PathEndpoin
     for (auto it = relay.opening.begin(); it != relay.opening.end(); ++it) {
       if (it->second.nonce != refused->id) continue;
       if (refused->why == RelayRefusal::kNotClient) {
-        start(from, relay, relay.path, now, out);
+        forgotten(from, relay, now, out);
       } else {
         events.push_back({Event::Kind::kRefused, from, it->first, {}, {}, {}});
         relay.opening.erase(it);
@@ -202,21 +220,30 @@ void RelayClient::on_offer(const crypto::X25519Public& from, Relay& relay, const
   const Bytes permission = permission_bytes(from, self_, peer, m.expires);
   if (!crypto::ed25519_verify(record->root, permission, m.signature)) return;
   const bool wanted = !options_.accept_relayed || options_.accept_relayed(*record);
-  if (!wanted || channels_.size() >= kMaxChannels) {
+  const bool room =
+      channels_.size() < kMaxChannels && (relay.accepting.size() < kMaxOpening || relay.accepting.contains(peer));
+  if (!wanted || !room) {
     out.sends.push_back({from, relay.path, DatagramKind::kRelay, encode(Accept{peer, m.nonce, true, {}})});
     return;
   }
   relay.used = now;
   Bytes accept = encode(Accept{peer, m.nonce, false, root_.sign(permission)});
   out.sends.push_back({from, relay.path, DatagramKind::kRelay, accept});
-  if (relay.accepting.size() < kMaxOpening) relay.accepting[peer] = {std::move(accept), 1, now + kOpenRetry};
-  events.push_back({Event::Kind::kOffered, from, peer, {}, {}, m.record});
+  relay.accepting[peer] = {std::move(accept), 1, now + kOpenRetry, m.nonce};
+  events.push_back({Event::Kind::kOffered, from, peer, relay.path, {}, m.record});
 }
 
 void RelayClient::on_opened(const crypto::X25519Public& from, Relay& relay, const Opened& m, Instant now,
                             Events& events) {
   const UnixSeconds unix_s = wall_.unix_s();
   if (m.expires <= unix_s || m.token == 0) return;
+  // Only what we have asked for or accepted, and not a second time: a relay cannot fill our table, and an answer that
+  // somebody repeats does not bring back a former token.
+  const auto opening = relay.opening.find(m.peer);
+  const auto accepting = relay.accepting.find(m.peer);
+  if ((opening == relay.opening.end() || opening->second.nonce != m.nonce) &&
+      (accepting == relay.accepting.end() || accepting->second.nonce != m.nonce))
+    return;
   relay.opening.erase(m.peer);
   relay.accepting.erase(m.peer);
   relay.used = now;
@@ -287,9 +314,11 @@ void RelayClient::failed(const crypto::X25519Public& key, Relay& relay, Instant 
   } else {
     // Said again each time: the shell may have given up meanwhile, and knows what it tries already.
     relay.link_wanted = true;
-    std::vector<UdpEndpoint> endpoints = relay.tls;
+    const Claim claim =
+        relay.claims.empty() ? Claim{} : relay.claims[static_cast<std::size_t>(relay.dials++) % relay.claims.size()];
+    std::vector<UdpEndpoint> endpoints = claim.tls;
     if (endpoints.empty()) endpoints = {{relay.address.address, kHttps}, relay.address};
-    out.want_links.push_back({key, relay.root, std::move(endpoints)});
+    out.want_links.push_back({key, claim.root, std::move(endpoints)});
   }
   events.push_back({Event::Kind::kDown, key, {}, {}, {}, {}});
   for (const auto& [peer, opening] : relay.opening) events.push_back({Event::Kind::kRefused, key, peer, {}, {}, {}});
@@ -424,8 +453,10 @@ std::optional<Instant> RelayClient::next_timer() const {
 void RelayClient::link_up(const crypto::X25519Public& key, const PathEndpoint& link, const Ed25519PublicKey& root,
                           Instant now, Actions& out) {
   const auto found = relays_.find(key);
-  const bool wanted = found != relays_.end() && found->second.link_wanted &&
-                      (found->second.root.is_zero() || found->second.root == root);
+  const auto claimed = [&](const Relay& relay) {
+    return relay.claims.empty() || std::ranges::find(relay.claims, root, &Claim::root) != relay.claims.end();
+  };
+  const bool wanted = found != relays_.end() && found->second.link_wanted && claimed(found->second);
   if (!wanted || (found->second.state == State::kReady && !is_link(found->second.path.via))) {
     out.close.push_back(link.via);
     if (found != relays_.end()) found->second.link_wanted = false;

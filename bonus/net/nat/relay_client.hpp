@@ -35,8 +35,8 @@ class RelayClient {
               const runtime::Clock& wall, const PathOptions& options);
 
   void set_self(BytesView record) { self_record_.assign(record.begin(), record.end()); }
-  /// TLS port and root key of a relay of ours. The first root that claims the tunnel key counts until the key's holder
-  /// has shown another (`by_key`), and then that one for good.
+  /// TLS port and root key of a relay of ours. Roots that claim the tunnel key are tried in turn, until the key's
+  /// holder has shown whose it is (`by_key`): then that one for good.
   void learn(const NodeRecord& relay, bool by_key = false);
   /// These stay registered; the others go when nothing uses them.
   void set_home(const std::vector<std::pair<crypto::X25519Public, UdpEndpoint>>& relays, Instant now, Actions& out);
@@ -84,17 +84,21 @@ class RelayClient {
     Bytes message;
     int tries = 0;
     Instant next;
+    std::uint64_t nonce = 0;
+  };
+  struct Claim {
+    Ed25519PublicKey root;
+    std::vector<UdpEndpoint> tls;
   };
   struct Relay {
     UdpEndpoint address;
-    Ed25519PublicKey root;
-    std::vector<UdpEndpoint> tls;
+    std::vector<Claim> claims;  // one when it is shown
     bool home = false, shown = false;
     State state = State::kRegistering;
     PathEndpoint path;  // what the registration goes over
     std::uint64_t id = 0;
-    int tries = 0, failures = 0, offers = 0;
-    Instant next, used, heard, offers_since, udp_retry;
+    int tries = 0, failures = 0, offers = 0, dials = 0;
+    Instant next, used, heard, offers_since, udp_retry, began;
     bool link_wanted = false, announce = false;
     std::optional<std::uint32_t> link;
     std::map<crypto::X25519Public, Opening> opening;
@@ -112,6 +116,8 @@ class RelayClient {
                      Actions& out);
   void send_open(const crypto::X25519Public& key, Relay& relay, const crypto::X25519Public& peer, Opening& opening,
                  Instant now, Actions& out);
+  /// The relay says that it does not know us.
+  void forgotten(const crypto::X25519Public& key, Relay& relay, Instant now, Actions& out);
   void failed(const crypto::X25519Public& key, Relay& relay, Instant now, Actions& out, Events& events);
   void step(const crypto::X25519Public& key, Relay& relay, Instant now, Actions& out, Events& events);
   void on_offer(const crypto::X25519Public& from, Relay& relay, const Offer& m, Instant now, Actions& out,
