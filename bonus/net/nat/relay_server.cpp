@@ -113,10 +113,9 @@ void RelayServer::on_control(const crypto::X25519Public& from, const PathEndpoin
 void RelayServer::on_register(const crypto::X25519Public& from, const PathEndpoint& path, const Register& m,
                               Instant now, Actions& out) {
   const auto reply = [&](Bytes answer) { out.sends.push_back({from, path, DatagramKind::kRelay, std::move(answer)}); };
-  // A link is a TCP connection: it has proven its address by itself.
+  // A link has proven its address, but not that what comes over it is not somebody else's datagram, said again.
   const bool shown =
-      is_link(path.via) ||
-      (m.cookie != 0 && (m.cookie == cookie(from, path, now, 0) || m.cookie == cookie(from, path, now, 1)));
+      m.cookie != 0 && (m.cookie == cookie(from, path, now, 0) || m.cookie == cookie(from, path, now, 1));
   if (!shown) return reply(encode(Challenge{m.id, cookie(from, path, now, 0)}));
   auto found = clients_.find(from);
   if (found == clients_.end()) {

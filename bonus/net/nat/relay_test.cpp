@@ -227,13 +227,24 @@ TEST_F(Relay, ARegistrationShowsItsAddressAndItsKey) {
   EXPECT_EQ(server_.client_path(a_.key), a_.path);
   ASSERT_TRUE(enter(moved));
   EXPECT_EQ(server_.client_path(a_.key), moved.path);
-  // A link needs no cookie; when it goes, the client goes.
+  // When a link goes, the client goes.
   Client linked = c_;
   linked.path.via = kViaLink | 5;
-  auto registered = read(say(linked, encode(Register{1, 0, c_.record(unix_s())})));
-  EXPECT_NE(find<Registered>(registered), nullptr);
+  ASSERT_TRUE(enter(linked));
   server_.link_down(kViaLink | 5);
   EXPECT_FALSE(server_.client_path(c_.key));
+}
+
+TEST_F(Relay, ARegistrationThatSomebodyRepeatsOnALinkOfHisOwnMovesNobody) {
+  auto first = read(say(a_, encode(Register{1, 0, a_.record(unix_s())})));
+  const Bytes heard = encode(Register{1, find<Challenge>(first)->cookie, a_.record(unix_s())});
+  auto second = read(say(a_, heard));
+  ASSERT_NE(find<Registered>(second), nullptr);
+  Client replayer = a_;  // the datagram is a's, the link another's
+  replayer.path = {{Client::ip(9), 40000}, kViaLink | 7};
+  (void)say(replayer, heard);
+  (void)say(replayer, encode(Register{1, 0, a_.record(unix_s())}));
+  EXPECT_EQ(server_.client_path(a_.key), a_.path);
 }
 
 struct SmallRelay : Relay {
