@@ -283,6 +283,20 @@ TEST(Paths, FindsTheLargestMtuAndNoticesWhenItShrinks) {
   }
 }
 
+TEST(Paths, FindsTheLargestMtuOfASlowPathToo) {
+  Pair pair(4, Router::kOpen, Router::kFullCone);
+  pair.net.link.mtu = 9000;
+  pair.net.link.delay = milliseconds(300);
+  pair.settle();
+  pair.net.run(seconds(10));
+  pair.a->connect(*pair.b);
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    pair.a->send_data(*pair.b, i);
+    pair.net.run(milliseconds(100));
+  }
+  EXPECT_EQ(pair.a->paths().path(pair.b->key())->mtu, 8920);
+}
+
 TEST(Paths, ARelayThatDiesIsReplaced) {
   Pair pair(6, Router::kSymmetric, Router::kSymmetric);
   pair.settle();

@@ -410,7 +410,7 @@ void PathSet::step_mtu(Candidate& c, Instant now, Actions& out) {
   }
   ++c.mtu_tries;
   if (c.mtu_tries == kMtuTries && c.mtu_trying != c.mtu) c.mtu_failed_at = now;
-  c.mtu_next = now + kMtuRetry;
+  c.mtu_next = now + std::max<Duration>(kMtuRetry, timeout(c));  // not before the answer can be here
   send_probe(c, now, out, c.mtu_trying);
 }
 
