@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -127,18 +128,26 @@ int terminal() {
     say("tty=" + std::to_string(::isatty(0)) + " size=" + std::to_string(size.ws_col) + "x" +
         std::to_string(size.ws_row));
   };
+  // The signal comes only while it is waited for: one that came between a look and a read would be lost.
+  sigset_t change, none;
+  sigemptyset(&change);
+  sigaddset(&change, SIGWINCH);
+  sigemptyset(&none);
+  ::sigprocmask(SIG_BLOCK, &change, nullptr);
   struct sigaction action{};
   action.sa_handler = [](int) { resized = 1; };
   ::sigaction(SIGWINCH, &action, nullptr);
   show();
   char line[256];
   while (true) {
-    const ssize_t n = ::read(0, line, sizeof line);
+    pollfd input{0, POLLIN, 0};
+    ::ppoll(&input, 1, nullptr, &none);
     if (resized != 0) {
       resized = 0;
       show();
-      continue;
     }
+    if (input.revents == 0) continue;
+    const ssize_t n = ::read(0, line, sizeof line);
     if (n <= 0) return 3;
     if (std::strncmp(line, "quit", 4) == 0) return 5;
     say("read " + std::string(line, static_cast<std::size_t>(n)));
