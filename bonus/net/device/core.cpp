@@ -29,18 +29,33 @@ void Core::carry_out(Pending& pending) {
   std::vector<UdpMessage> messages;
   for (const auto& datagram : pending.actions.send) {
     if (datagram.to.via == 0) {
-      messages.push_back({.to = datagram.to.udp, .bytes = datagram.bytes});
+      // A handshake that we begin leaves from where the path was probed.
+      const auto& local = datagram.to.local;
+      messages.push_back({.to = datagram.to.udp,
+                          .bytes = datagram.bytes,
+                          .local = local.known() ? local : locals.find(datagram.to.udp)});
     } else {
       const BytesView view = datagram.bytes;
       hooks.send_via(datagram.to, {&view, 1});
     }
   }
-  if (!messages.empty()) dropped_send += udp->send(messages);
+  if (!messages.empty()) {
+    dropped_send += udp->send(messages);
+    forget_vanished();
+  }
   for (const auto& ready : pending.ready) {
     if (ready.route && !ready.packets.empty()) send_queued(*ready.route, ready.packets);
     hooks.on_session_ready(ready.peer);
   }
   for (const auto& event : pending.actions.events) hooks.on_event(event);
+}
+
+void Core::forget_vanished() {
+  while (const auto gone = udp->take_vanished()) {
+    locals.forget(*gone);
+    const std::unique_lock guard(device_mutex);
+    device->forget_local(*gone);
+  }
 }
 
 std::uint32_t Core::path_mtu(tunnel::PeerRef peer) const {

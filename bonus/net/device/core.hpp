@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "bonus/net/device/engine.hpp"
+#include "bonus/net/device/local_memory.hpp"
 #include "bonus/net/tunnel/transport.hpp"
 
 namespace bonus::net::device {
@@ -74,6 +75,11 @@ struct Core {
     collect(pending);
   }
   void carry_out(Pending& pending);
+
+  /// Where answers to foreign datagrams leave from.
+  LocalMemory locals;
+  /// After sending: own addresses that turned out to be gone. Not under the device's lock.
+  void forget_vanished();
 
   /// What an inner packet to or from this peer may measure; at most EngineOptions::mtu.
   [[nodiscard]] std::uint32_t path_mtu(tunnel::PeerRef peer) const;

@@ -93,8 +93,9 @@ struct Engine::Impl {
       if (received.empty()) continue;
       receives.add();
       for (std::size_t i = 0; i < received.size(); ++i)
-        messages[i] = {
-            .from = {.udp = received[i].from, .via = 0}, .bytes = received[i].bytes, .segment = received[i].segment};
+        messages[i] = {.from = {.udp = received[i].from, .via = 0, .local = received[i].local},
+                       .bytes = received[i].bytes,
+                       .segment = received[i].segment};
       inbound.receive({messages.data(), received.size()}, core.clock.now());
     }
   }
@@ -128,8 +129,9 @@ struct Engine::Impl {
       const auto received = core.udp->receive_initiations(more);
       if (received.empty()) continue;
       for (std::size_t i = 0; i < received.size(); ++i)
-        messages[i] = {
-            .from = {.udp = received[i].from, .via = 0}, .bytes = received[i].bytes, .segment = received[i].segment};
+        messages[i] = {.from = {.udp = received[i].from, .via = 0, .local = received[i].local},
+                       .bytes = received[i].bytes,
+                       .segment = received[i].segment};
       const std::lock_guard guard(control_mutex);
       control_inbound.receive({messages.data(), received.size()}, core.clock.now());
     }
@@ -195,9 +197,10 @@ void Engine::read_device(const std::function<void(const tunnel::Device&, Instant
 }
 
 Result<> Engine::send_datagram(const UdpEndpoint& to, BytesView datagram) {
-  const UdpMessage message{.to = to, .bytes = datagram};
-  if (impl_->core.udp->send({&message, 1}) != 0)
-    return fail(ErrorCode::kIo, "the system refused a datagram to " + to_string(to));
+  const UdpMessage message{.to = to, .bytes = datagram, .local = impl_->core.locals.find(to)};
+  const bool refused = impl_->core.udp->send({&message, 1}) != 0;
+  impl_->core.forget_vanished();
+  if (refused) return fail(ErrorCode::kIo, "the system refused a datagram to " + to_string(to));
   return {};
 }
 

@@ -83,7 +83,8 @@ class Engine {
   /// Runs `fn` under the lock shared with other readers.
   void read_device(const std::function<void(const tunnel::Device&, Instant now)>& fn) const;
 
-  /// Sends one control datagram at once, past all bulk. kIo: refused.
+  /// Sends one control datagram at once, past all bulk; from the own address that the last foreign datagram of `to`
+  /// came to. kIo: refused.
   [[nodiscard]] Result<> send_datagram(const UdpEndpoint& to, BytesView datagram);
   /// A WireGuard datagram that came in through relay channel `via`; handled on the control thread. False: not one
   /// (type 1 to 4 and its size), or the queue of data is full.

@@ -12,7 +12,9 @@
 #include <mutex>
 #include <thread>
 
+#include "bonus/net/host/namespace.hpp"
 #include "bonus/net/host/netlink.hpp"
+#include "bonus/net/host/test_support.hpp"
 
 namespace bonus::net::device {
 namespace {
@@ -94,7 +96,7 @@ class EngineTest : public ::testing::Test {
   }
 
   // Namespaces live as long as the sockets and devices inside.
-  void make(Node& node, std::uint8_t number, bool discover = false) {
+  void make(Node& node, std::uint8_t number, bool discover = false, std::unique_ptr<UdpSocket> socket = nullptr) {
     node.number = number;
     node.secret.bytes.fill(number);
     std::optional<Tun> tun;
@@ -127,7 +129,7 @@ class EngineTest : public ::testing::Test {
     if (!trouble.empty()) GTEST_SKIP() << trouble;
     UdpOptions options;
     options.bind = loopback(1).address;
-    auto udp = UdpSocket::open(options);
+    auto udp = socket ? Result<std::unique_ptr<UdpSocket>>(std::move(socket)) : UdpSocket::open(options);
     ASSERT_TRUE(udp) << udp.error().message;
     tunnel::DeviceOptions device;
     device.discover = discover;
@@ -186,8 +188,96 @@ class EngineTest : public ::testing::Test {
     return out;
   }
 
+  // Two namespaces on one cable: ours has two addresses of each family, the other asks the second of them and, as a
+  // firewall would, lets in what comes from there only.
+  struct Cable {
+    std::unique_ptr<UdpSocket> asked, asks;
+    Fd here, there;
+  };
+  static Result<Cable> make_cable(const std::string& asked) {
+    Cable out;
+    TRY_ASSIGN(out.here, host::testing::make_namespace());
+    TRY_ASSIGN(out.there, host::testing::make_namespace());
+    TRY_ASSIGN(auto here, host::Netlink::open_in(out.here.get()));
+    TRY_ASSIGN(auto there, host::Netlink::open_in(out.there.get()));
+    TRY(here.add_veth({.name = "v0", .peer = "v0", .peer_namespace = out.there.get(), .mtu = 1500}));
+    for (const char* address : {"10.9.0.1", "10.9.0.2", "2001:db8::1", "2001:db8::2"})
+      TRY(here.add_address("v0", {.address = *parse_ip(address), .bits = 120}));
+    for (const char* address : {"10.9.0.9", "2001:db8::9"})
+      TRY(there.add_address("v0", {.address = *parse_ip(address), .bits = 120}));
+    TRY(here.set_up("v0"));
+    TRY(there.set_up("v0"));
+    TRY(host::in_namespace(out.here.get(), [&]() -> Result<> {
+      TRY_ASSIGN(out.asked, UdpSocket::open({}));
+      return {};
+    }));
+    TRY(host::in_namespace(out.there.get(), [&]() -> Result<> {
+      const auto to = host::testing::endpoint(asked, out.asked->port());
+      Fd fd(::socket(to.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      for (int i = 0; ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.size) != 0; ++i) {
+        if (i == 100) return fail(os_error("connecting to", asked));
+        std::this_thread::sleep_for(20ms);  // until the kernel has made the routes of the new device
+      }
+      TRY_ASSIGN(out.asks, UdpSocket::adopt(std::move(fd), true));
+      return {};
+    }));
+    return out;
+  }
+  std::optional<tunnel::Endpoint> endpoint_at(const Node& node, tunnel::PeerRef peer) {
+    std::optional<tunnel::Endpoint> out;
+    node.engine->read_device([&](const tunnel::Device& device, Instant) { out = device.info(peer)->endpoint; });
+    return out;
+  }
+  void answer_from_the_asked_address(const std::string& asked);
+
   Node a_, b_;
 };
+
+void EngineTest::answer_from_the_asked_address(const std::string& asked) {
+  auto cable = make_cable(asked);
+  if (!cable) GTEST_SKIP() << cable.error().message;
+  const UdpEndpoint second{.address = *parse_ip(asked), .port = cable->asked->port()};
+  make(a_, 1, false, std::move(cable->asked));
+  if (IsSkipped() || HasFatalFailure()) return;
+  make(b_, 2, false, std::move(cable->asks));
+  if (HasFatalFailure()) return;
+  const auto peer = add_peer(a_, b_, std::nullopt);
+  add_peer(b_, a_, tunnel::Endpoint{.udp = second});
+  ASSERT_TRUE(say(b_, 1, 300, 7));
+  EXPECT_EQ(hear(a_), Bytes(300, 7)) << "the answer to the handshake came back";
+  for (std::uint8_t i = 0; i < 5; ++i) {
+    ASSERT_TRUE(say(a_, 2, 30'000, i));
+    EXPECT_EQ(hear(b_), Bytes(30'000, i)) << "messages of many datagrams, too";
+  }
+  const auto at_a = endpoint_at(a_, peer);
+  ASSERT_TRUE(at_a);
+  EXPECT_EQ(at_a->local.address, second.address);
+
+  const Bytes question(60, 0xB1), answer(61, 0xB1);
+  EXPECT_TRUE(b_.engine->send_datagram(second, question));
+  ASSERT_TRUE(eventually([&] {
+    const std::lock_guard guard(a_.hooks.mutex);
+    return !a_.hooks.foreign.empty();
+  }));
+  EXPECT_TRUE(a_.engine->send_datagram(at_a->udp, answer));
+  EXPECT_TRUE(eventually([&] {
+    const std::lock_guard guard(b_.hooks.mutex);
+    return b_.hooks.foreign == std::vector<Bytes>{answer};
+  }));
+
+  // The address goes: sending goes on, from the one that is left.
+  auto netlink = host::Netlink::open_in(cable->here.get());
+  ASSERT_TRUE(netlink);
+  ASSERT_TRUE(netlink->remove_address("v0", {.address = second.address, .bits = 120}));
+  ASSERT_TRUE(say(a_, 2, 30'000, 9));
+  EXPECT_TRUE(eventually([&] { return !endpoint_at(a_, peer)->local.known(); }));
+  EXPECT_TRUE(a_.engine->send_datagram(at_a->udp, answer));
+  EXPECT_EQ(a_.engine->stats().dropped_send, 0u);
+}
+
+TEST_F(EngineTest, AnswersLeaveFromTheIpv4AddressThatWasAsked) { answer_from_the_asked_address("10.9.0.2"); }
+TEST_F(EngineTest, AnswersLeaveFromTheIpv6AddressThatWasAsked) { answer_from_the_asked_address("2001:db8::1"); }
+TEST_F(EngineTest, AnswersLeaveFromTheOtherIpv6AddressThatWasAsked) { answer_from_the_asked_address("2001:db8::2"); }
 
 TEST_F(EngineTest, PacketsCrossAndForeignDatagramsAreHandedOver) {
   make(a_, 1);

@@ -37,7 +37,10 @@ bool Receiver::serve_control(const Message& message) {
     const auto datagram = message.bytes.subspan(at, std::min(message.segment, message.bytes.size() - at));
     if (first < kFirstWireGuard || first > kTransport) {
       counters.foreign.add();
-      if (message.from.via == 0) core_.hooks.on_foreign_datagram(message.from.udp, datagram);
+      if (message.from.via == 0) {
+        core_.locals.note(message.from.udp, message.from.local);
+        core_.hooks.on_foreign_datagram(message.from.udp, datagram);
+      }
     } else if (tunnel::message_type(datagram)) {
       counters.control.add();
       Core::Handshake& handshake = handshakes_.emplace_back();

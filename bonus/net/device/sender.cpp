@@ -166,7 +166,7 @@ void Sender::flush() {
   for (const Group& group : groups_) {
     const BytesView bytes(&arena_[group.offset], group.length);
     if (group.to.via == 0) {
-      messages_.push_back({.to = group.to.udp, .bytes = bytes, .segment = group.segment});
+      messages_.push_back({.to = group.to.udp, .bytes = bytes, .segment = group.segment, .local = group.to.local});
       continue;
     }
     std::vector<BytesView> datagrams;
@@ -176,6 +176,7 @@ void Sender::flush() {
   }
   if (!messages_.empty()) {
     counters.refused.add(core_.udp->send(messages_));
+    core_.forget_vanished();
     counters.sends.add();
   }
   groups_.clear();

@@ -77,19 +77,70 @@ void set_buffer(int fd, int forced, int plain, int bytes) {
   if (!set_option(fd, SOL_SOCKET, forced, bytes)) std::ignore = set_option(fd, SOL_SOCKET, plain, bytes);
 }
 
-void add_segment(msghdr& message, std::uint8_t* control, std::size_t segment) {
-  std::memset(control, 0, CMSG_SPACE(sizeof(std::uint16_t)));
+constexpr std::size_t kSendControl = CMSG_SPACE(sizeof(std::uint16_t)) + CMSG_SPACE(sizeof(in6_pktinfo));
+
+// Control messages one behind the other; `control` has room for both kinds.
+template <class Value>
+void add_control(msghdr& message, std::uint8_t* control, int level, int type, const Value& value) {
+  std::uint8_t* const at = control + message.msg_controllen;
+  std::memset(at, 0, CMSG_SPACE(sizeof value));
+  auto* header = reinterpret_cast<cmsghdr*>(at);
+  header->cmsg_level = level;
+  header->cmsg_type = type;
+  header->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(header), &value, sizeof value);
   message.msg_control = control;
-  message.msg_controllen = CMSG_SPACE(sizeof(std::uint16_t));
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_UDP;
-  header->cmsg_type = UDP_SEGMENT;
-  header->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-  const auto size = static_cast<std::uint16_t>(segment);
-  std::memcpy(CMSG_DATA(header), &size, sizeof size);
+  message.msg_controllen += CMSG_SPACE(sizeof value);
 }
 
-// False: try again later for ever; true: the message is lost.
+// The address that the message shall leave from (ipv6(7), ip(7)). A socket for both families takes mapped ones.
+void add_local(msghdr& message, std::uint8_t* control, const tunnel::LocalAddress& local, bool v6) {
+  if (v6) {
+    in6_pktinfo info{};
+    std::memcpy(&info.ipi6_addr, local.address.bytes.data(), 16);
+    info.ipi6_ifindex = local.interface;
+    add_control(message, control, IPPROTO_IPV6, IPV6_PKTINFO, info);
+  } else {
+    in_pktinfo info{};
+    std::memcpy(&info.ipi_spec_dst, local.address.bytes.data() + 12, 4);
+    add_control(message, control, IPPROTO_IP, IP_PKTINFO, info);
+  }
+}
+
+// Of what was received. Multicast is nobody's address; interfaces matter where an address means nothing without one.
+tunnel::LocalAddress decode_local(const cmsghdr& header) {
+  tunnel::LocalAddress out;
+  if (header.cmsg_level == IPPROTO_IPV6 && header.cmsg_type == IPV6_PKTINFO) {
+    in6_pktinfo info;
+    std::memcpy(&info, CMSG_DATA(&header), sizeof info);
+    std::memcpy(out.address.bytes.data(), &info.ipi6_addr, 16);
+    if (out.address.bytes[0] == 0xfe && (out.address.bytes[1] & 0xc0) == 0x80) out.interface = info.ipi6_ifindex;
+  } else if (header.cmsg_level == IPPROTO_IP && header.cmsg_type == IP_PKTINFO) {
+    in_pktinfo info;
+    std::memcpy(&info, CMSG_DATA(&header), sizeof info);
+    out.address.bytes[10] = out.address.bytes[11] = 0xff;
+    std::memcpy(out.address.bytes.data() + 12, &info.ipi_addr, 4);
+  }
+  const bool mapped = is_ipv4(out.address);
+  if (out.address.bytes[0] == 0xff || (mapped && out.address.bytes[12] >= 224)) return {};
+  return out;
+}
+
+// What the system answers when an address that a message shall leave from is not, or no longer, the machine's, or
+// leads nowhere.
+bool may_be_vanished(int error) {
+  return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH || error == EHOSTUNREACH;
+}
+
+// So that receiving tells which own address a datagram came to.
+void ask_local(int fd, bool v6) {
+  if (v6)
+    std::ignore = set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+  else
+    std::ignore = set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+}
+
+// False: there is still none after kSendPatienceMs.
 bool wait_for_room(int fd) {
   pollfd wait{.fd = fd, .events = POLLOUT, .revents = 0};
   return ::poll(&wait, 1, kSendPatienceMs) > 0;
@@ -146,6 +197,7 @@ void UdpSocket::split(const UdpEndpoint& bound) {
   if (v6_) std::ignore = set_option(second.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
   set_buffer(second.get(), SO_RCVBUFFORCE, SO_RCVBUF, kInitiationBuffer);
   std::ignore = set_option(second.get(), SOL_SOCKET, SO_RXQ_OVFL, 1);
+  ask_local(second.get(), v6_);
   SocketAddress address;
   const socklen_t size = encode(bound, v6_, address);
   // The number of the socket in the group, in order of binding, by the first byte of the datagram.
@@ -172,6 +224,7 @@ Result<std::unique_ptr<UdpSocket>> UdpSocket::adopt(Fd fd, bool offload) {
     return fail(ErrorCode::kInvalid, "not an Internet socket");
   auto out = std::unique_ptr<UdpSocket>(new UdpSocket(std::move(fd), bound.any.sa_family == AF_INET6));
   out->port_ = decode(bound).port;
+  ask_local(out->fd_.get(), out->v6_);
   if (out->port_ == 0) return fail(ErrorCode::kInvalid, "the UDP socket is not bound");
   if (auto ready = out->prepare(offload); !ready) return fail(std::move(ready).error());
   return out;
@@ -196,16 +249,50 @@ bool UdpSocket::send_singly(const UdpMessage& message) {
   SocketAddress address;
   const socklen_t size = encode(message.to, v6_, address);
   const std::size_t step = message.segment == 0 ? std::max<std::size_t>(message.bytes.size(), 1) : message.segment;
-  bool sent = true;
+  alignas(cmsghdr) std::array<std::uint8_t, kSendControl> control;
+  bool sent = true, from_local = message.local.known();
   for (std::size_t at = 0; at < message.bytes.size(); at += step) {
     const auto piece = message.bytes.subspan(at, std::min(step, message.bytes.size() - at));
-    ssize_t result = 0;
-    do {
-      result = ::sendto(fd_.get(), piece.data(), piece.size(), MSG_DONTWAIT, &address.any, size);
-    } while (result < 0 && (errno == EINTR || ((errno == EAGAIN || errno == ENOBUFS) && wait_for_room(fd_.get()))));
-    sent = sent && result >= 0;
+    iovec data{const_cast<std::uint8_t*>(piece.data()), piece.size()};
+    const auto once = [&](bool with_local) {
+      msghdr header{};
+      header.msg_name = &address.any;
+      header.msg_namelen = size;
+      header.msg_iov = &data;
+      header.msg_iovlen = 1;
+      if (with_local) add_local(header, control.data(), message.local, v6_);
+      ssize_t result = 0;
+      do {
+        result = ::sendmsg(fd_.get(), &header, MSG_DONTWAIT);
+      } while (result < 0 && (errno == EINTR || ((errno == EAGAIN || errno == ENOBUFS) && wait_for_room(fd_.get()))));
+      return result >= 0;
+    };
+    bool good = once(from_local);
+    if (!good && from_local && may_be_vanished(errno) && once(false)) {
+      good = true;
+      from_local = false;
+      note_vanished(message.local.address);
+    }
+    sent = sent && good;
   }
   return sent;
+}
+
+void UdpSocket::note_vanished(const Ipv6& address) {
+  const std::lock_guard guard(vanished_mutex_);
+  if (vanished_.size() >= kSendBatch || std::ranges::find(vanished_, address) != vanished_.end()) return;
+  vanished_.push_back(address);
+  any_vanished_.store(true, std::memory_order_relaxed);
+}
+
+std::optional<Ipv6> UdpSocket::take_vanished() {
+  if (!any_vanished_.load(std::memory_order_relaxed)) return std::nullopt;
+  const std::lock_guard guard(vanished_mutex_);
+  if (vanished_.empty()) return std::nullopt;
+  const Ipv6 out = vanished_.back();
+  vanished_.pop_back();
+  any_vanished_.store(!vanished_.empty(), std::memory_order_relaxed);
+  return out;
 }
 
 std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
@@ -215,7 +302,7 @@ std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
     std::array<mmsghdr, kSendBatch> headers;
     std::array<iovec, kSendBatch> pieces;
     std::array<SocketAddress, kSendBatch> to;
-    alignas(cmsghdr) std::array<std::array<std::uint8_t, CMSG_SPACE(sizeof(std::uint16_t))>, kSendBatch> control;
+    alignas(cmsghdr) std::array<std::array<std::uint8_t, kSendControl>, kSendBatch> control;
     const bool gso = has_offload();
     std::size_t ready = 0;
     for (; ready < count; ++ready) {
@@ -229,7 +316,9 @@ std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
       header.msg_iovlen = 1;
       header.msg_name = &to[ready];
       header.msg_namelen = encode(message.to, v6_, to[ready]);
-      if (many) add_segment(header, control[ready].data(), message.segment);
+      if (message.local.known()) add_local(header, control[ready].data(), message.local, v6_);
+      if (many)
+        add_control(header, control[ready].data(), SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(message.segment));
     }
     if (ready == 0) {
       refused += send_singly(messages[0]) ? 0 : 1;
@@ -245,7 +334,8 @@ std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
     // EIO: the device cannot checksum, so that segmentation will never work here; EINVAL and EMSGSIZE: segments above
     // this path's MTU, which single datagrams may pass as fragments.
     if (errno == EIO) gso_.store(false, std::memory_order_relaxed);
-    const bool retry = errno == EIO || errno == EINVAL || errno == EMSGSIZE;
+    const bool retry =
+        errno == EIO || errno == EINVAL || errno == EMSGSIZE || (messages[0].local.known() && may_be_vanished(errno));
     if (!retry || !send_singly(messages[0])) ++refused;
     messages = messages.subspan(1);
   }
@@ -275,6 +365,7 @@ std::pair<std::size_t, std::size_t> UdpSocket::take(int fd, std::size_t ask, Slo
     msghdr& header = slots.messages[i].msg_hdr;
     const std::size_t size = slots.messages[i].msg_len;
     std::size_t segment = size;
+    tunnel::LocalAddress local;
     for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
       if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
         int value = 0;
@@ -284,11 +375,14 @@ std::pair<std::size_t, std::size_t> UdpSocket::take(int fd, std::size_t ask, Slo
         std::uint32_t value = 0;
         std::memcpy(&value, CMSG_DATA(c), sizeof value);
         overflows.store(value, std::memory_order_relaxed);
+      } else if (c->cmsg_level == IPPROTO_IPV6 || c->cmsg_level == IPPROTO_IP) {
+        local = decode_local(*c);
       }
     }
     total += size;
     if ((header.msg_flags & MSG_TRUNC) != 0 || size == 0) continue;
-    received.push_back({.from = decode(slots.from[i]), .bytes = {slot(i), size}, .segment = std::min(segment, size)});
+    received.push_back(
+        {.from = decode(slots.from[i]), .bytes = {slot(i), size}, .segment = std::min(segment, size), .local = local});
   }
   return {count, total};
 }

@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "bonus/base/os.hpp"
-#include "bonus/net/api/address.hpp"
+#include "bonus/net/tunnel/session.hpp"
 
 namespace bonus::net::device {
 
@@ -29,7 +31,8 @@ struct UdpOptions {
 struct UdpMessage {
   UdpEndpoint to;
   BytesView bytes;
-  std::size_t segment = 0;  ///< 0: one datagram.
+  std::size_t segment = 0;       ///< 0: one datagram.
+  tunnel::LocalAddress local{};  ///< To leave from, while the machine has it.
 };
 
 /// Sending is thread-safe; receiving belongs to one thread.
@@ -52,11 +55,15 @@ class UdpSocket {
   static constexpr std::size_t kMaxMessage = 65000;  ///< Bytes a message; below 65507, IPv4's limit.
   /// Sends all; waits a little for room in the socket's buffer. Returns how many messages the system refused.
   std::size_t send(std::span<const UdpMessage> messages);
+  /// An own address that messages should have left from and that is gone; they left from one of the system's choice.
+  /// Each is told once. Thread-safe; cheap when there is none.
+  [[nodiscard]] std::optional<Ipv6> take_vanished();
 
   struct Received {
     UdpEndpoint from;
     std::span<std::uint8_t> bytes;  ///< Valid, and may be written, until the next receive().
     std::size_t segment = 0;        ///< Datagrams in `bytes` begin at multiples of it; never 0 unless empty.
+    tunnel::LocalAddress local;     ///< What they were sent to; unknown for multicast.
   };
   /// What is waiting, at most kBatch messages; empty: nothing. Does not block. `more`: it took as many as it asked for.
   [[nodiscard]] std::span<const Received> receive(bool& more);
@@ -83,11 +90,15 @@ class UdpSocket {
                                                   std::vector<Received>& received,
                                                   std::atomic<std::uint64_t>& overflows);
   [[nodiscard]] bool send_singly(const UdpMessage& message);
+  void note_vanished(const Ipv6& address);
 
   Fd fd_;
   bool v6_ = true;
   std::uint16_t port_ = 0;
   std::atomic<bool> gso_{false};
+  std::atomic<bool> any_vanished_{false};
+  std::mutex vanished_mutex_;
+  std::vector<Ipv6> vanished_;
   std::atomic<std::uint64_t> overflows_{0};  // datagrams that found the buffer full (SO_RXQ_OVFL)
   std::unique_ptr<Slots> slots_;
   std::vector<Received> received_;

@@ -2,6 +2,7 @@
 #include "bonus/net/device/udp_batch.hpp"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -81,6 +82,58 @@ TEST(UdpBatch, WhatTheSystemRefusesIsCounted) {
   const UdpMessage messages[] = {{.to = nowhere, .bytes = bytes}, {.to = loopback(a->port()), .bytes = bytes}};
   EXPECT_EQ(a->send(messages), 1u);
   EXPECT_EQ(take(*a, 1).size(), 1u) << "the rest is sent";
+}
+
+// Everything of 127.0.0.0/8 is the machine's: a socket for all addresses is asked at one and answers from it.
+TEST(UdpBatch, AnswersLeaveFromTheAddressThatWasAsked) {
+  Fd v4(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in any{};
+  any.sin_family = AF_INET;
+  ASSERT_EQ(::bind(v4.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any), 0);
+  auto adopted = UdpSocket::adopt(std::move(v4), true);
+  auto dual = UdpSocket::open({});
+  ASSERT_TRUE(adopted && dual);
+  for (UdpSocket* asked : {adopted->get(), dual->get()}) {
+    const auto asks = open(true);
+    UdpEndpoint to = loopback(asked->port());
+    to.address.bytes[15] = 77;
+    const Bytes question(40, 4), answer(7 * 500 + 60, 9);
+    const UdpMessage one{.to = to, .bytes = question};
+    ASSERT_EQ(asks->send({&one, 1}), 0u);
+    pollfd wait{.fd = asked->fd(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(::poll(&wait, 1, 1000), 1);
+    bool more = false;
+    const auto got = asked->receive(more);
+    ASSERT_EQ(got.size(), 1u);
+    EXPECT_EQ(got[0].local, (tunnel::LocalAddress{.address = to.address, .interface = 0}));
+    const auto local = got[0].local;
+    const UdpMessage back[] = {{.to = got[0].from, .bytes = answer, .segment = 500, .local = local},
+                               {.to = got[0].from, .bytes = question, .local = local}};
+    for (const UdpMessage& message : back) {
+      EXPECT_EQ(asked->send({&message, 1}), 0u);
+      const std::size_t count = message.segment == 0 ? 1 : 8;
+      UdpEndpoint from;
+      EXPECT_EQ(take(*asks, count, &from).size(), count);
+      EXPECT_EQ(from, to);
+    }
+    EXPECT_FALSE(asked->take_vanished());
+  }
+}
+
+TEST(UdpBatch, AnAddressThatIsGoneStopsNothing) {
+  auto opened = UdpSocket::open({});
+  const auto b = open(true);
+  ASSERT_TRUE(opened && b);
+  UdpSocket& a = **opened;
+  const tunnel::LocalAddress gone{.address = *parse_ip("198.51.100.7"), .interface = 0};
+  const Bytes bytes(5 * 300, 3);
+  const UdpMessage messages[] = {{.to = loopback(b->port()), .bytes = bytes, .segment = 300, .local = gone},
+                                 {.to = loopback(b->port()), .bytes = bytes, .local = gone},
+                                 {.to = loopback(b->port()), .bytes = bytes}};
+  EXPECT_EQ(a.send(messages), 0u);
+  EXPECT_EQ(take(*b, 7).size(), 7u);
+  EXPECT_EQ(a.take_vanished(), gone.address);
+  EXPECT_FALSE(a.take_vanished()) << "told once";
 }
 
 TEST(UdpBatch, ATakenPortIsNamed) {

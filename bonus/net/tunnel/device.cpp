@@ -141,14 +141,33 @@ void Device::disallow(PeerRef ref, const Prefix& prefix) {
 
 void Device::set_endpoint(PeerRef ref, const Endpoint& endpoint, Instant now, Actions& actions) {
   Peer* peer = get(ref);
-  if (peer == nullptr || !endpoint.valid() || peer->endpoint == endpoint) return;
-  peer->endpoint = endpoint;
-  if (options_.roam == DeviceOptions::Roam::kFollow) peer->activity->endpoint_tag.store(endpoint.tag());
+  if (peer == nullptr || !endpoint.valid()) return;
+  Endpoint to = endpoint;
+  if (!to.local.known()) {
+    if (peer->endpoint && peer->endpoint->same_place(to)) return;
+    if (peer->seen && peer->seen->same_place(to)) to.local = peer->seen->local;
+  }
+  if (peer->endpoint == to) return;
+  peer->endpoint = to;
+  if (options_.roam == DeviceOptions::Roam::kFollow) peer->activity->endpoint_tag.store(to.tag());
   changed();
   // A handshake that had nowhere to go; or that went elsewhere, perhaps in vain: the path manager has found better.
   if (peer->handshaking && (!peer->initiation || options_.roam == DeviceOptions::Roam::kReport))
     send_initiation(*peer, now, actions);
   schedule(*peer, now);
+}
+
+void Device::forget_local(const Ipv6& address) {
+  bool any = false;
+  for (auto& [ref, peer] : peers_) {
+    for (auto* const endpoint : {&peer->endpoint, &peer->seen}) {
+      if (!*endpoint || (*endpoint)->local.address != address) continue;
+      (*endpoint)->local = {};
+      peer->activity->endpoint_tag.store(0);  // so that the next packet is looked at
+      any = true;
+    }
+  }
+  if (any) changed();
 }
 
 PeerRef Device::find_peer(const crypto::X25519Public& key) const {

@@ -151,7 +151,11 @@ class Device {
   /// Adds one address, or takes one away. kNotFound: no such peer; kExhausted.
   [[nodiscard]] Result<> allow(PeerRef peer, const Prefix& prefix, Instant now, Actions& actions);
   void disallow(PeerRef peer, const Prefix& prefix);
+  /// Without a local address: the one that the peer's packets from there came to, or the system's choice.
   void set_endpoint(PeerRef peer, const Endpoint& endpoint, Instant now, Actions& actions);
+  /// The own address is gone: who was sent to from it is sent to by the system's choice, until packets of it come
+  /// again.
+  void forget_local(const Ipv6& address);
   [[nodiscard]] PeerRef find_peer(const crypto::X25519Public& key) const;
   [[nodiscard]] std::optional<PeerInfo> info(PeerRef peer) const;
   [[nodiscard]] std::vector<PeerRef> peers() const;  ///< In order of adding.

@@ -10,6 +10,7 @@ struct Device::Peer {
   Remote remote;
   std::vector<Prefix> allowed;
   std::optional<Endpoint> endpoint;
+  std::optional<Endpoint> seen;  ///< Where its last authenticated packet came from that was looked at.
   Duration keepalive{0};
   std::shared_ptr<PeerActivity> activity = std::make_shared<PeerActivity>();
 

@@ -224,11 +224,14 @@ std::shared_ptr<Session> Device::session_by_index(std::uint32_t local_index) con
 void Device::note_source(Peer& peer, const Endpoint& from, Actions& actions) {
   if (peer.activity->endpoint_tag.load(std::memory_order_relaxed) == from.tag() && peer.endpoint) return;
   peer.activity->endpoint_tag.store(from.tag(), std::memory_order_relaxed);
-  if (options_.roam == DeviceOptions::Roam::kFollow || !peer.endpoint) {
-    if (peer.endpoint == from) return;
+  const bool follow = options_.roam == DeviceOptions::Roam::kFollow;
+  const bool seen = peer.seen && peer.seen->same_place(from), same = peer.endpoint && peer.endpoint->same_place(from);
+  peer.seen = from;
+  if ((same || follow || !peer.endpoint) && peer.endpoint != from) {
     peer.endpoint = from;
     changed();
   }
+  if (follow ? same : seen) return;  // only our own address is another one, or nothing
   actions.events.emplace_back(EndpointSeen{peer.ref, from});
 }
 

@@ -188,6 +188,55 @@ TEST(Device, OnlyReportsTheSourceWhenAPathManagerDecides) {
   EXPECT_THAT(p.a.received, ElementsAre("found"));
 }
 
+TEST(Device, AnswersLeaveFromTheOwnAddressThatAuthenticatedPacketsCameTo) {
+  for (const auto roam : {DeviceOptions::Roam::kFollow, DeviceOptions::Roam::kReport}) {
+    DeviceOptions options;
+    options.roam = roam;
+    Pair p(1, options);
+    p.introduce();
+    const LocalAddress first{ip("198.51.100.1"), 0}, second{ip("198.51.100.2"), 0};
+    std::vector<std::pair<int, LocalAddress>> left;  // what left b
+    Bytes last;
+    p.net.drop = [&](const Endpoint& from, const Endpoint& to, const Bytes& bytes) {
+      if (from.udp == p.b.at.udp) left.emplace_back(bytes[0], to.local);
+      if (from.udp == p.a.at.udp) last = bytes;
+      return false;
+    };
+    p.a.at.local = first;  // the one that b sees a's datagrams come to
+    p.a.send(p.b.inner, "to the first");
+    p.net.run_for(seconds(1));
+    p.b.send(p.a.inner, "from the first");
+    EXPECT_THAT(left, ElementsAre(std::pair(2, first), std::pair(4, first)));
+    const auto events = p.b.events.size();
+
+    Endpoint elsewhere = p.a.at;
+    elsewhere.local = second;
+    p.b.on_datagram(elsewhere, last);  // a replay
+    last[20] ^= 1;
+    p.b.on_datagram(elsewhere, last);  // a forgery
+    p.b.send(p.a.inner, "still from the first");
+    EXPECT_EQ(left.back().second, first);
+    p.a.at.local = second;
+    p.a.send(p.b.inner, "to the second");
+    p.net.run_for(seconds(1));
+    p.b.send(p.a.inner, "from the second");
+    EXPECT_EQ(left.back().second, second);
+    EXPECT_EQ(p.b.events.size(), events) << "the peer has not moved";
+
+    p.b.device->set_endpoint(p.to_a, Endpoint{p.a.at.udp, 0}, p.net.now, p.b.actions);
+    p.b.send(p.a.inner, "the path manager knows nothing of it");
+    EXPECT_EQ(left.back().second, second);
+    p.b.device->forget_local(second.address);
+    p.b.send(p.a.inner, "from anywhere");
+    EXPECT_EQ(left.back().second, LocalAddress{});
+    p.a.send(p.b.inner, "the address is back");
+    p.net.run_for(seconds(1));
+    p.b.send(p.a.inner, "from the second again");
+    EXPECT_EQ(left.back().second, second);
+    EXPECT_EQ(p.b.events.size(), events);
+  }
+}
+
 TEST(Device, RelayedEndpointsGoBackTheSameWay) {
   Pair p;
   p.introduce();

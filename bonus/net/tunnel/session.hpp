@@ -27,14 +27,28 @@ inline constexpr std::uint64_t kRejectAfterMessages = std::numeric_limits<std::u
 enum class PeerRef : std::uint32_t {};
 inline constexpr PeerRef kNoPeer{0};
 
+/// The own address that a datagram came to, and that the answer leaves from: a NAT or firewall before the other side
+/// lets nothing else in. Zero: the system chooses.
+struct LocalAddress {
+  Ipv6 address;
+  std::uint32_t interface = 0;  ///< Index; of link-local addresses only.
+  friend bool operator==(const LocalAddress&, const LocalAddress&) = default;
+  [[nodiscard]] bool known() const { return !address.is_zero(); }
+};
+
 /// Where datagrams of a peer go to.
 struct Endpoint {
   UdpEndpoint udp;
   std::uint32_t via = 0;  ///< 0: the UDP socket. Otherwise a relay channel of the shell, which `udp` may then name.
+  LocalAddress local{};
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
   [[nodiscard]] bool valid() const { return via != 0 || udp.valid(); }
+  [[nodiscard]] bool same_place(const Endpoint& other) const { return udp == other.udp && via == other.via; }
   /// For a quick "is it still the same"; never zero.
-  [[nodiscard]] std::uint64_t tag() const { return (std::hash<UdpEndpoint>()(udp) * 0x9e3779b97f4a7c15ull + via) | 1; }
+  [[nodiscard]] std::uint64_t tag() const {
+    const std::uint64_t own = local.known() ? std::hash<Ipv6>()(local.address) + local.interface : 0;
+    return ((std::hash<UdpEndpoint>()(udp) * 0x9e3779b97f4a7c15ull + via) ^ (own * 0xff51afd7ed558ccdull)) | 1;
+  }
 };
 
 /// What the data path saw of one peer, shared by the peer's sessions; the core's timers read it. All relaxed atomics:
