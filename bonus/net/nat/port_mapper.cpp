@@ -123,7 +123,9 @@ PortMapper::~PortMapper() {
 void PortMapper::start() { tasks_.spawn("net.portmap", State::run(state_, pool_)); }
 
 runtime::Task<> PortMapper::stop() {
+  // Whoever loses patience destroys the mapper while a job still waits for a slow router.
   const auto state = state_;
+  runtime::BlockingPool& pool = pool_;
   std::optional<PortMapping> mapping;
   tasks_.stop();
   co_await tasks_.join();
@@ -137,7 +139,7 @@ runtime::Task<> PortMapper::stop() {
     TRY(state->close(old));
     return 0;
   };
-  const auto closed = co_await runtime::offload<int>(pool_, std::move(job));
+  const auto closed = co_await runtime::offload<int>(pool, std::move(job));
   if (!closed)
     log::info("net.portmap", "the router keeps our port until it expires", {{"reason", closed.error().message}});
 }

@@ -40,7 +40,8 @@ class PortMapper {
   PortMapper(const PortMapper&) = delete;
   PortMapper& operator=(const PortMapper&) = delete;
   void start();
-  /// Ends renewals and removes the mapping at the router; bounded by the options' timeout.
+  /// Ends renewals and removes the mapping at the router; bounded by the options' timeout. Goes on when the
+  /// mapper is destroyed meanwhile.
   [[nodiscard]] runtime::Task<> stop();
 
  private:

@@ -14,6 +14,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -320,6 +322,36 @@ TEST(PortMapper, ReportsALostMappingAndTriesAgain) {
   ASSERT_EQ(seen.size(), 1U);  // nothing was there to be lost before
   EXPECT_EQ(seen[0]->external.port, 9);
   EXPECT_EQ(asked, 3);
+}
+
+// The router went away while its answer was waited for, and the node's patience at its end is shorter.
+TEST(PortMapper, MayBeDestroyedWhileItStops) {
+  boost::asio::io_context io;
+  runtime::BlockingPool pool(1, 8);
+  runtime::sim::SeededRandom random(5);
+  std::promise<void> answer;
+  std::atomic<int> closed = 0;
+  PortMapperOptions options;
+  options.open = [&, waiting = answer.get_future().share()](const MappingRequest&) -> Result<PortMapping> {
+    waiting.wait();
+    return PortMapping{{parse_ip("203.0.113.9").value(), 9}, "pcp", 600};
+  };
+  options.close = [&](const MappingRequest&, const PortMapping&) -> Result<> {
+    ++closed;
+    return {};
+  };
+  auto mapper = std::make_unique<PortMapper>(io.get_executor(), pool, random, 51820, [](const auto&) {}, options);
+  mapper->start();
+  io.run_for(milliseconds(20));
+  bool stopped = false;
+  boost::asio::co_spawn(io, mapper->stop(), [&](std::exception_ptr) { stopped = true; });
+  io.run_for(milliseconds(20));
+  EXPECT_FALSE(stopped);
+  mapper.reset();
+  answer.set_value();
+  for (int i = 0; i < 400 && !stopped; ++i) io.run_for(milliseconds(5));
+  EXPECT_TRUE(stopped);
+  EXPECT_EQ(closed, 1);
 }
 
 }  // namespace
