@@ -180,7 +180,7 @@ bool Coalescer::append(Item& item, std::span<std::uint8_t> packet, const Flow& f
   const bool tcp = flow.protocol == kTcp;
   auto* head = static_cast<std::uint8_t*>(item.pieces[1].iov_base);
   if (item.closed || item.flow.protocol != flow.protocol || item.flow.payload != flow.payload || size > item.segment ||
-      item.total + size > kMaxIpPacket || item.pieces.size() >= kMaxPieces)
+      item.total + size > kMaxIpPacket || item.pieces.size() >= (tcp ? kMaxPieces : kMaxUdpPieces))
     return false;
   if (tcp && load_be32(packet.data() + flow.transport + 4) != item.next_sequence) return false;
   if (!same_headers(head, packet.data(), flow.transport, flow.payload, tcp)) return false;

@@ -88,7 +88,9 @@ class Coalescer {
     bool verified = false, closed = true;
   };
   static constexpr std::uint16_t kNone = 0xffff;
-  static constexpr std::size_t kMaxPieces = 256;
+  // With the header's. Of UDP the kernel refuses what it could not have made itself: UDP_MAX_SEGMENTS, 64 before Linux
+  // 6.9 and 128 since.
+  static constexpr std::size_t kMaxPieces = 256, kMaxUdpPieces = 1 + 64;
 
   [[nodiscard]] bool classify(std::span<const std::uint8_t> packet, Flow& flow) const;
   [[nodiscard]] static bool append(Item& item, std::span<std::uint8_t> packet, const Flow& flow);
