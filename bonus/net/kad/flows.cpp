@@ -50,7 +50,8 @@ bool Flows::allow(const UdpEndpoint& to, Instant now, bool maintenance) {
   if (tokens_ < (maintenance ? settings_.limits.new_flow_burst / 2 : 1)) return false;
   std::erase_if(flows_, [&](const Flow& flow) { return !kept(flow, at); });
   const auto live = std::ranges::count_if(flows_, [&](const Flow& flow) { return alive(flow, at); });
-  if (static_cast<std::size_t>(live) >= settings_.limits.live_flows) return false;
+  const auto most = settings_.limits.live_flows - (maintenance ? settings_.limits.live_flows / 4 : 0);
+  if (static_cast<std::size_t>(live) >= most) return false;
   tokens_ -= 1;
   flows_.push_back({endpoint, short_hash(to.address), at});
   return true;

@@ -11,7 +11,8 @@ class Flows {
  public:
   /// `prove`: addresses are remembered longer, to tell who could reach us only because we had sent there.
   Flows(const Settings& settings, bool prove) : settings_(settings), prove_(prove) {}
-  /// Whether we may send a request there now; then it counts. Maintenance leaves half of the burst to lookups.
+  /// Whether we may send a request there now; then it counts. Maintenance, which strangers can cause,
+  /// leaves half of the burst and a quarter of what is alive to lookups.
   [[nodiscard]] bool allow(const UdpEndpoint& to, Instant now, bool maintenance);
   /// The earliest time at which a new flow could be allowed.
   [[nodiscard]] Instant next_token(Instant now) const;
@@ -43,17 +44,23 @@ class Bucket {
  public:
   Bucket(double rate, double burst) : rate_(rate), burst_(burst), tokens_(burst) {}
   [[nodiscard]] bool take(Instant now) {
-    if (started_) {
-      tokens_ = std::min(burst_, tokens_ + rate_ * std::chrono::duration<double>(now - at_).count());
-    }
-    started_ = true;
-    at_ = now;
+    refill(now);
     if (tokens_ < 1) return false;
     tokens_ -= 1;
     return true;
   }
+  /// Half of the burst is gone.
+  [[nodiscard]] bool scarce(Instant now) {
+    refill(now);
+    return tokens_ < burst_ / 2;
+  }
 
  private:
+  void refill(Instant now) {
+    if (started_) tokens_ = std::min(burst_, tokens_ + rate_ * std::chrono::duration<double>(now - at_).count());
+    started_ = true;
+    at_ = now;
+  }
   double rate_, burst_, tokens_;
   Instant at_{};
   bool started_ = false;

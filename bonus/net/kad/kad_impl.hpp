@@ -9,6 +9,7 @@
 #include "bonus/net/kad/search.hpp"
 #include "bonus/net/kad/store.hpp"
 #include "bonus/net/kad/table.hpp"
+#include "bonus/net/record/sealed.hpp"
 
 namespace bonus::net::kad {
 
@@ -123,7 +124,9 @@ struct Kad::Impl {
   Result<> on_answer(const Message& m, const crypto::X25519Public& from, const UdpEndpoint& endpoint, Instant now,
                      Actions& actions);
   void answer_find(const Message& m, Message& reply, const crypto::X25519Public& from, Instant now);
-  Result<> answer_store(const Message& m, Instant now, Actions& actions);
+  Result<> answer_store(const Message& m, const UdpEndpoint& endpoint, Instant now, Actions& actions);
+  /// Whether one more request of a stranger is answered; in need each network has its own share.
+  [[nodiscard]] bool stranger_allowed(const UdpEndpoint& endpoint, Instant now);
   Result<> on_reach(const Message& m, const crypto::X25519Public& from, const UdpEndpoint& endpoint, Instant now,
                     Actions& actions);
   Result<> on_probe(const Message& m, const crypto::X25519Public& from, Instant now, Actions& actions);
@@ -176,6 +179,7 @@ struct Kad::Impl {
   Store store_;
   Tokens tokens_;
   Bucket strangers_, dials_;
+  std::unique_ptr<PrefixLimiter> crowds_;  // made when strangers' requests become scarce: then by network
   Stats stats_;
 
   std::vector<Pending> pending_;

@@ -259,7 +259,7 @@ void Kad::Impl::store_all(Lookup& one, Instant now, Actions& actions) {
   one.storing = true;
   const auto target = head(one.target);
   if (serves() && (closest.size() < copies || (table->self() ^ target) < (closest.back().told.position ^ target))) {
-    Held held{one.target, *one.store, 0, 0, one.store_kind};
+    Held held{one.target, *one.store, 0, 0, one.store_kind, 0};
     if (check(one.store_kind, held.data, one.key, held.sequence, unix_at(now))) {
       held.until =
           seconds(now) + static_cast<std::uint32_t>(

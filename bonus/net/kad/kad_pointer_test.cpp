@@ -233,9 +233,9 @@ class KadPointers : public ::testing::Test {
 TEST_F(KadPointers, AreHeldWithinTheirShareAndAnsweredWithTheAddress) {
   std::size_t accepted = 0;
   for (std::size_t i = 0; i < 200; ++i) accepted += store(pointer_of(9, i));
-  EXPECT_GE(accepted, 16u);
+  EXPECT_GE(accepted, 8u);
   EXPECT_LT(accepted, 200u);
-  EXPECT_EQ(core_->status(now_).pointers, 16u);
+  EXPECT_EQ(core_->status(now_).pointers, 8u) << "half of sixteen for one network";
   std::size_t answered = 0;
   for (std::size_t i = 0; i < 200; ++i) {
     Message find;
@@ -252,7 +252,7 @@ TEST_F(KadPointers, AreHeldWithinTheirShareAndAnsweredWithTheAddress) {
     EXPECT_EQ(value->kind, DataKind::kPointer);
     EXPECT_EQ(decode_pointer(value->data), pointer_of(9, i));
   }
-  EXPECT_EQ(answered, 16u);
+  EXPECT_EQ(answered, 8u);
   actions_ = {};
   ASSERT_TRUE(give(a_, {}));
   auto bad = store_of(pointer_of(9, 1), sent_to(a_, Type::kPong)->token);

@@ -8,6 +8,7 @@ namespace bonus::net::kad {
 namespace {
 
 constexpr std::size_t kVisitors = 4;
+constexpr std::size_t kCrowds = 20, kCrowdsKnown = 1024;  // a network's share of strangers' requests in need
 
 Position head(const Hash32& key) { return Reader(key).u64(); }
 Error refused(std::string_view what) { return {ErrorCode::kDenied, "DHT: " + std::string(what)}; }
@@ -149,11 +150,23 @@ Result<> Kad::Impl::receive(const crypto::X25519Public& from, const UdpEndpoint&
   return on_request(m, payload.size(), from, endpoint, now, actions);
 }
 
+bool Kad::Impl::stranger_allowed(const UdpEndpoint& endpoint, Instant now) {
+  // Where all nodes share a prefix (a LAN), it tells nothing.
+  if (strangers_.scarce(now) && settings_.limits.per_prefix_lookup != SIZE_MAX) {
+    const auto& limits = settings_.limits;
+    if (crowds_ == nullptr)
+      crowds_ = std::make_unique<PrefixLimiter>(limits.requests_per_second / kCrowds, limits.request_burst / kCrowds,
+                                                kCrowdsKnown);
+    if (!crowds_->allow(endpoint.address, now)) return false;
+  }
+  return strangers_.take(now);
+}
+
 Result<> Kad::Impl::on_request(const Message& m, std::size_t size, const crypto::X25519Public& from,
                                const UdpEndpoint& endpoint, Instant now, Actions& actions) {
   if (m.type == Type::kReached) return on_reached(m, from, endpoint, now);
   const auto contact = book_.find(from);
-  if (contact == kNoContact && !strangers_.take(now)) return fail(refused("too many requests of strangers"));
+  if (contact == kNoContact && !stranger_allowed(endpoint, now)) return fail(refused("too many requests of strangers"));
   if (m.type == Type::kProbe) return on_probe(m, from, now, actions);
   if (contact != kNoContact) {
     // It lives, but has perhaps moved: asked at its new address before that is believed.
@@ -188,7 +201,7 @@ Result<> Kad::Impl::on_request(const Message& m, std::size_t size, const crypto:
       if (!serves()) return fail(refused("asked to store, but we are a client"));
       if (!routable) return fail(refused("a store without a valid token"));
       reply.type = Type::kStored;
-      const auto stored = answer_store(m, now, actions);
+      const auto stored = answer_store(m, endpoint, now, actions);
       reply.accepted = stored.has_value();
       if (!stored) ++stats_.refused;
       break;
@@ -269,7 +282,7 @@ Result<> Kad::Impl::check(DataKind kind, BytesView data, const Hash32& key, std:
   return {};
 }
 
-Result<> Kad::Impl::answer_store(const Message& m, Instant now, Actions& actions) {
+Result<> Kad::Impl::answer_store(const Message& m, const UdpEndpoint& endpoint, Instant now, Actions& actions) {
   const auto* scope = view(m.scope);
   if (scope == nullptr) return fail(refused("a store for another epoch"));
   auto key = m.target;
@@ -280,11 +293,12 @@ Result<> Kad::Impl::answer_store(const Message& m, Instant now, Actions& actions
     TRY_ASSIGN(const auto pointer, decode_pointer(m.data));
     key = address_key(pointer.address());
   }
-  Held held{key_in(m.scope, key), m.data, 0, 0, m.kind};
+  Held held{key_in(m.scope, key), m.data, 0, 0, m.kind, 0};
   TRY(check(m.kind, m.data, key, held.sequence, unix_at(now)));
   held.until =
       seconds(now) + static_cast<std::uint32_t>(
                          std::chrono::duration_cast<std::chrono::seconds>(settings_.periods.record_life).count());
+  if (settings_.limits.per_prefix_lookup != SIZE_MAX) held.from = cap_prefix(endpoint.address);
   TRY(store_.put(std::move(held), scope->self(), seconds(now)));
   ++stats_.stores_accepted;
   if (m.kind == DataKind::kRecord) actions.learned.push_back({m.data});

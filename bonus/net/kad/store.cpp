@@ -1,6 +1,8 @@
 // Records held for others, ordered by key; tokens by keyed hash.
 #include "bonus/net/kad/store.hpp"
 
+#include <unordered_map>
+
 #include "bonus/crypto/hash.hpp"
 #include "bonus/net/kad/bytes_io.hpp"
 
@@ -17,21 +19,53 @@ const Held* Store::find(const Hash32& key, std::uint32_t now) const {
   return it != held_.end() && it->key == key && it->until > now ? &*it : nullptr;
 }
 
-Result<> Store::make_room(const Held& held, Position self, std::uint32_t now) {
-  const bool pointer = held.kind == DataKind::kPointer;
-  const auto full = [&] { return pointer ? pointers_ >= pointer_limit_ : held_.size() - pointers_ >= limit_; };
-  if (!full()) return {};
-  expire(now);
-  if (!full()) return {};
+template <class Which>
+std::vector<Held>::iterator Store::farthest(bool pointer, Position self, const Which& which) {
   auto far = held_.end();
   for (auto it = held_.begin(); it != held_.end(); ++it)
-    if ((it->kind == DataKind::kPointer) == pointer &&
+    if ((it->kind == DataKind::kPointer) == pointer && which(*it) &&
         (far == held_.end() || (prefix_of(it->key) ^ self) > (prefix_of(far->key) ^ self)))
       far = it;
-  if (far == held_.end() || (prefix_of(far->key) ^ self) <= (prefix_of(held.key) ^ self))
-    return fail(ErrorCode::kExhausted, "DHT store: full of closer ones");
-  if (pointer) --pointers_;
-  held_.erase(far);
+  return far;
+}
+
+Result<> Store::make_room(const Held& held, Position self, std::uint32_t now) {
+  const bool pointer = held.kind == DataKind::kPointer;
+  const auto limit = pointer ? pointer_limit_ : limit_;
+  const auto used = [&] { return pointer ? pointers_ : held_.size() - pointers_; };
+  if (2 * used() < limit) return {};
+  if (used() >= limit) expire(now);
+  // Keys close to any place can be made, networks cannot: beyond its quarter one makes room among its own, and where
+  // all is full the largest crowd does.
+  const auto all = [](const Held&) { return true; };
+  const auto remove = [&](std::vector<Held>::iterator which) {
+    if (pointer) --pointers_;
+    held_.erase(which);
+  };
+  const auto closer_than = [&](std::vector<Held>::iterator far) {
+    return far != held_.end() && (prefix_of(far->key) ^ self) > (prefix_of(held.key) ^ self);
+  };
+  const auto full = [] { return fail(ErrorCode::kExhausted, "DHT store: full of closer ones"); };
+  std::unordered_map<std::uint64_t, std::size_t> crowds;
+  if (held.from != 0)
+    for (const auto& one : held_)
+      if ((one.kind == DataKind::kPointer) == pointer) ++crowds[one.from];
+  if (held.from != 0 && crowds[held.from] >= std::max<std::size_t>(limit / 4, 1)) {
+    const auto far = farthest(pointer, self, [&](const Held& one) { return one.from == held.from; });
+    if (!closer_than(far)) return full();
+    remove(far);
+    return {};
+  }
+  if (used() < limit) return {};
+  crowds.erase(0);
+  const auto largest = std::ranges::max_element(crowds, {}, [](const auto& one) { return one.second; });
+  if (held.from != 0 && largest != crowds.end() && largest->second >= std::max<std::size_t>(limit / 16, 2)) {
+    remove(farthest(pointer, self, [&](const Held& one) { return one.from == largest->first; }));
+    return {};
+  }
+  const auto far = farthest(pointer, self, all);
+  if (!closer_than(far)) return full();
+  remove(far);
   return {};
 }
 

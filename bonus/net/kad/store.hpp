@@ -16,6 +16,7 @@ struct Held {
   std::uint64_t sequence = 0;
   std::uint32_t until = 0;  ///< Seconds of the core's clock.
   DataKind kind = DataKind::kRecord;
+  std::uint64_t from = 0;  ///< cap_prefix() of who stored it; 0: not counted.
 };
 
 class Store {
@@ -24,7 +25,8 @@ class Store {
   Store(std::size_t limit, std::size_t pointer_limit) : limit_(limit), pointer_limit_(pointer_limit) {}
   [[nodiscard]] const Held* find(const Hash32& key, std::uint32_t now) const;
   /// kConflict: an older sequence, or the same with other content, or a pointer where a record is. kExhausted: full,
-  /// and all others are closer to `self` than this one.
+  /// and all others are closer to `self` than this one; or much of it is used and a quarter of that by the same
+  /// network.
   Result<> put(Held held, Position self, std::uint32_t now);
   void expire(std::uint32_t now);
   [[nodiscard]] std::size_t size() const { return held_.size(); }
@@ -34,6 +36,9 @@ class Store {
 
  private:
   [[nodiscard]] Result<> make_room(const Held& held, Position self, std::uint32_t now);
+  /// The farthest of what is of this kind and satisfies `which`.
+  template <class Which>
+  [[nodiscard]] std::vector<Held>::iterator farthest(bool pointer, Position self, const Which& which);
   std::size_t limit_, pointer_limit_;
   std::size_t pointers_ = 0;
   std::vector<Held> held_;  // ascending key

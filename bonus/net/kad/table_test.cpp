@@ -233,6 +233,31 @@ TEST(Store, KeepsTheNewestAndTheClosest) {
   EXPECT_EQ(store.size(), 0u);
 }
 
+TEST(Store, OneNetworkDoesNotTakeThePlacesOfOthers) {
+  constexpr std::size_t kLimit = 64;
+  for (const DataKind kind : {DataKind::kRecord, DataKind::kPointer}) {
+    Store store(kLimit, kLimit);
+    const auto put = [&](std::uint32_t key, std::uint64_t from) {
+      Held out;
+      out.kind = kind;
+      for (unsigned i = 0; i < 4; ++i) out.key.bytes[i] = static_cast<std::uint8_t>(key >> (24 - 8 * i));
+      out.data = {1};
+      out.sequence = 1;
+      out.until = 100;
+      out.from = from;
+      return store.put(std::move(out), 0, 1).has_value();
+    };
+    const auto held_of = [&](std::uint64_t from) { return std::ranges::count(store.all(), from, &Held::from); };
+    for (std::uint32_t i = 0; i < 40; ++i) EXPECT_TRUE(put(0x8000'0000 + i, 100 + i)) << "of forty networks";
+    // Keys that are closer to us than anybody's: they can be made.
+    for (std::uint32_t i = 1; i <= 1000; ++i) (void)put(i, 7);
+    EXPECT_LE(held_of(7), static_cast<std::ptrdiff_t>(kLimit / 4));
+    EXPECT_GE(held_of(7), 1);
+    for (std::uint32_t i = 0; i < 40; ++i) EXPECT_EQ(held_of(100 + i), 1) << i;
+    for (std::uint32_t i = 1; i <= 20; ++i) EXPECT_TRUE(put(0xf000'0000 + i, 200 + i)) << "and others find room";
+  }
+}
+
 TEST(Flows, NewOnesPerSecondAndLiveOnesAreCapped) {
   Settings settings;
   Flows flows(settings, false);
@@ -256,6 +281,14 @@ TEST(Flows, NewOnesPerSecondAndLiveOnesAreCapped) {
   for (unsigned i = 0; i < 100; ++i) upkeep += flows.allow(to(i), now, true);
   EXPECT_EQ(upkeep, 21u) << "maintenance leaves half to lookups";
   EXPECT_TRUE(flows.allow(to(500), now, false));
+  // Strangers cause upkeep: it never uses up what is alive at once.
+  for (unsigned i = 1000; i < 2000; ++i) {
+    now += milliseconds(20);
+    (void)flows.allow(to(i), now, true);
+  }
+  unsigned lookups = 0;
+  for (unsigned i = 2000; i < 2010; ++i) lookups += flows.allow(to(i), now, false);
+  EXPECT_EQ(lookups, 10u);
 }
 
 TEST(SignedValues, OpenWithTheirKeyOnly) {
