@@ -10,6 +10,7 @@ namespace bonus::net::kad {
 namespace {
 
 constexpr std::size_t kMaxPublications = 64, kMaxSeeds = 16;
+constexpr UnixSeconds kJump = 600;  // of the wall clock against the steady one
 
 std::uint64_t ring_id_of(Ring ring, const std::string& label) {
   if (label.empty()) return 0;
@@ -195,9 +196,16 @@ std::optional<Instant> Kad::next_timer() const { return impl_->next(); }
 
 void Kad::set_wall_clock(Instant now, UnixSeconds unix_now) {
   const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - impl_->start_).count();
+  const auto expected = impl_->unix_at(now);
   impl_->unix_start_ =
       unix_now - static_cast<UnixSeconds>(std::min<std::int64_t>(passed, static_cast<std::int64_t>(unix_now)));
   impl_->rotate_epochs(now);
+  // The machine slept, or its clock was wrong: what others hold of us may be forgotten, and contacts gone.
+  if (std::max(expected, unix_now) - std::min(expected, unix_now) > kJump) {
+    for (auto& one : impl_->publications_) one.due = now;
+    impl_->own_pointers_.moved(impl_->pointer_place(), now);
+    impl_->next_refresh_ = impl_->next_check_ = impl_->next_dial_ = now;
+  }
 }
 
 void Kad::set_certificate(const TunnelCertificate& certificate) { impl_->config_.certificate = certificate; }
