@@ -115,8 +115,10 @@ struct Engine::Impl {
         control_inbound.receive({&message, 1}, core.clock.now());
       }
       if (work.timer)
-        core.locked(
-            [](tunnel::Device& device, Instant now, tunnel::Actions& actions) { device.on_timer(now, actions); });
+        core.locked([this](tunnel::Device& device, Instant now, tunnel::Actions& actions) {
+          device.note_wall_clock(now, core.clock.unix_ms());
+          device.on_timer(now, actions);
+        });
       if (work.control.size() >= kBusyBatch) std::this_thread::sleep_for(kGatherTime);
     }
   }

@@ -30,6 +30,10 @@ Duration Device::jitter() {
   return std::chrono::milliseconds(random_.below(334));
 }
 
+void Device::note_wall_clock(Instant now, UnixMillis wall_ms) {
+  wall_at_start_ = std::max(wall_at_start_, Duration(std::chrono::milliseconds(wall_ms)) - (now - started_));
+}
+
 void Device::set_private_key(const crypto::X25519Secret& secret, Instant now) {
   identity_ = Identity(secret);
   if (const PeerRef self = find_peer(identity_.public_key); self != kNoPeer) remove_peer(self);

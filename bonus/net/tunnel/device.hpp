@@ -140,6 +140,9 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   [[nodiscard]] const crypto::X25519Public& public_key() const { return identity_.public_key; }
+  /// The wall clock again: a machine without a battery starts in the past and is set right later, while its peers
+  /// remember later timestamps. Only ever moves ours ahead.
+  void note_wall_clock(Instant now, UnixMillis wall_ms);
   /// Sessions and half-done handshakes end. A peer with the same key as ours is removed.
   void set_private_key(const crypto::X25519Secret& secret, Instant now);
 

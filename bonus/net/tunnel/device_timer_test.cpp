@@ -136,6 +136,27 @@ TEST_F(Timers, ANewPresharedKeyHoldsFromTheNextHandshake) {
   EXPECT_EQ(b_.received.back(), "waits");
 }
 
+// A small computer without a battery: it starts again in 1970 and learns the time a minute later.
+TEST_F(Timers, AClockThatIsSetRightAfterTheStartOpensTheWayToPeers) {
+  connect();
+  a_.device = std::make_unique<Device>(a_.secret, DeviceOptions{}, *a_.random, net_.now, 0);
+  to_b_ = a_.add(b_);
+  a_.send(b_.inner, "from 1970");
+  net_.run_for(seconds(20));
+  EXPECT_EQ(a_.device->counters().handshakes_completed, 0u);
+  EXPECT_GT(b_.device->counters().dropped_replay, 0u);
+  a_.device->note_wall_clock(net_.now, 1'700'000'100'000);
+  net_.run_for(seconds(6));
+  EXPECT_EQ(a_.device->counters().handshakes_completed, 1u);
+  EXPECT_THAT(b_.received, ElementsAre("hello", "from 1970"));
+  a_.device->note_wall_clock(net_.now, 0);  // never back
+  to_b_ = a_.add(b_);
+  net_.run_for(seconds(200));
+  a_.send(b_.inner, "again");
+  net_.run_for(seconds(1));
+  EXPECT_EQ(b_.received.back(), "again");
+}
+
 TEST_F(Timers, SilenceOfThePeerStartsAHandshake) {
   connect();
   net_.run_for(seconds(20));
