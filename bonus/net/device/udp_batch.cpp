@@ -178,6 +178,8 @@ Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const UdpOptions& options) {
   set_buffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, options.buffer_bytes);
   if (options.mark != 0 && !set_option(fd.get(), SOL_SOCKET, SO_MARK, static_cast<int>(options.mark)))
     return fail(os_error("setting the mark of", "the UDP socket"));
+  if (!v6 && !options.bind.is_zero() && !is_ipv4(options.bind))
+    return fail(ErrorCode::kUnsupported, "this machine has no IPv6 to bind " + to_string(options.bind));
   SocketAddress address;
   const socklen_t size = encode({.address = options.bind, .port = options.port}, v6, address);
   if (::bind(fd.get(), &address.any, size) != 0) {
@@ -246,6 +248,7 @@ Result<> UdpSocket::prepare(bool offload) {
 }
 
 bool UdpSocket::send_singly(const UdpMessage& message) {
+  if (!has_family_of(message.to)) return false;
   SocketAddress address;
   const socklen_t size = encode(message.to, v6_, address);
   const std::size_t step = message.segment == 0 ? std::max<std::size_t>(message.bytes.size(), 1) : message.segment;
@@ -308,7 +311,7 @@ std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
     for (; ready < count; ++ready) {
       const UdpMessage& message = messages[ready];
       const bool many = message.segment != 0 && message.bytes.size() > message.segment;
-      if (many && !gso) break;
+      if ((many && !gso) || !has_family_of(message.to)) break;
       msghdr& header = headers[ready].msg_hdr;
       header = {};
       pieces[ready] = {const_cast<std::uint8_t*>(message.bytes.data()), message.bytes.size()};

@@ -89,6 +89,7 @@ class UdpSocket {
   static std::pair<std::size_t, std::size_t> take(int fd, std::size_t ask, Slots& slots,
                                                   std::vector<Received>& received,
                                                   std::atomic<std::uint64_t>& overflows);
+  [[nodiscard]] bool has_family_of(const UdpEndpoint& to) const { return v6_ || is_ipv4(to.address); }
   [[nodiscard]] bool send_singly(const UdpMessage& message);
   void note_vanished(const Ipv6& address);
 

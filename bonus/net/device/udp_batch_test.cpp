@@ -84,6 +84,25 @@ TEST(UdpBatch, WhatTheSystemRefusesIsCounted) {
   EXPECT_EQ(take(*a, 1).size(), 1u) << "the rest is sent";
 }
 
+// What a peer claims to be its IPv6 address must not become an IPv4 address of its choice.
+TEST(UdpBatch, AnIpv4SocketSendsNothingToIpv6Addresses) {
+  Fd v4(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in any{};
+  any.sin_family = AF_INET;
+  ASSERT_EQ(::bind(v4.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any), 0);
+  auto a = UdpSocket::adopt(std::move(v4), true);
+  const auto b = open(true);
+  ASSERT_TRUE(a && b);
+  UdpEndpoint trap{.address = *parse_ip("2001:db8::7f00:1"), .port = b->port()};
+  const Bytes one(30, 1), two(40, 2);
+  const UdpMessage messages[] = {{.to = loopback(b->port()), .bytes = two},
+                                 {.to = trap, .bytes = one},
+                                 {.to = loopback(b->port()), .bytes = two},
+                                 {.to = trap, .bytes = one, .segment = 10}};
+  EXPECT_EQ((*a)->send(messages), 2u);
+  EXPECT_EQ(take(*b, 3), (std::vector<Bytes>{two, two}));
+}
+
 // Everything of 127.0.0.0/8 is the machine's: a socket for all addresses is asked at one and answers from it.
 TEST(UdpBatch, AnswersLeaveFromTheAddressThatWasAsked) {
   Fd v4(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
