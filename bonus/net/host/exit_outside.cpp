@@ -30,13 +30,16 @@ Ipv6 offset(const Ipv6& base, std::uint32_t by) {
 
 bool overlap(const Prefix& a, const Prefix& b) { return a.contains(b.address) || b.contains(a.address); }
 
+// Shorter prefixes lead to the Internet: default routes, and the halves and quarters of it that VPNs and providers use.
+constexpr std::uint8_t kShortest4 = 96 + 8, kShortest6 = 16;
+
 // Networks of the machine itself: what its devices' addresses and routes stand for, without default routes.
 Result<std::vector<Prefix>> machine_networks(Netlink& netlink) {
   std::vector<Prefix> out;
   for (const auto& address : TRY(netlink.addresses()))
     out.push_back(masked(Prefix{.address = address.address, .bits = address.bits}));
   for (const auto& route : TRY(netlink.routes(0)))
-    if (route.destination.bits > (route.ipv4 ? 96 : 0)) out.push_back(route.destination);
+    if (route.destination.bits >= (route.ipv4 ? kShortest4 : kShortest6)) out.push_back(route.destination);
   return out;
 }
 

@@ -275,6 +275,25 @@ TEST(Exit, NetworksDoNotCollide) {
   });
 }
 
+// OpenVPN's "def1" and providers whose default route is 2000::/3: not networks of the machine.
+TEST(Exit, RoutesOfHalfTheInternetAreNoNetworksOfTheMachine) {
+  SKIP_WITHOUT_NAMESPACES();
+  expect_in_child([]() -> Result<> {
+    TRY_ASSIGN(const auto world, Internet::make());
+    TRY_ASSIGN(auto machine, Netlink::open_in(world->machine.get()));
+    for (const char* half : {"0.0.0.0/1", "128.0.0.0/1"})
+      TRY(machine.set_route(Route{.destination = prefix(half), .device = "up0", .via = ip("198.51.100.1")}));
+    TRY(machine.set_route(Route{.destination = prefix("2000::/3"), .device = "up0", .via = ip("2001:db8:1::1")}));
+    TRY_ASSIGN(const ExitLink link, wait_for(world->helper->exit_up(ExitOptions{.id = "a1"})));
+    TRY_ASSIGN(auto rules, Policy::open());
+    TRY(rules.apply(policy_of(link, {prefix(kClient6), prefix(kClient4)})));
+    CHILD_CHECK(tcp_reaches(world->client, kClient4, kServer4, 80));
+    CHILD_CHECK(tcp_reaches(world->client, kClient6, kServer6, 80));
+    CHILD_CHECK(!tcp_reaches(world->client, kClient4, kLan, 80, 300));
+    return {};
+  });
+}
+
 // A container of another node: its packets go into the tunnel, towards the exit, by its source.
 TEST(Exit, ContainersThatMayUseTheInternetReachIt) {
   SKIP_WITHOUT_NAMESPACES();
