@@ -56,8 +56,11 @@ Result<> Policy::apply(const PolicyState& state) {
 
 Result<PolicyCounters> Policy::counters() {
   if (applied_.empty()) return before_;
-  TRY_ASSIGN(const auto now, read_counters(nft_));
-  return before_ + now;
+  const auto now = read_counters(nft_);
+  // Somebody flushed the ruleset: its figures are lost, and apply() must not wait for them.
+  if (!now && now.error().code == ErrorCode::kNotFound) return before_;
+  if (!now) return fail(now.error());
+  return before_ + *now;
 }
 
 }  // namespace bonus::net::host
