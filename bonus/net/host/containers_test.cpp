@@ -175,6 +175,39 @@ TEST(Containers, SendFromTheirOwnAddressOnly) {
   });
 }
 
+// A network behind the node, where anybody may write any source into a packet.
+TEST(Containers, TakeNoOverlaySourceFromANetworkBehindTheNode) {
+  SKIP_WITHOUT_NAMESPACES();
+  expect_in_child([]() -> Result<> {
+    TRY_ASSIGN(const auto world, World::make());
+    TRY_ASSIGN(const Fd lan, make_namespace());
+    TRY_ASSIGN(auto here, Netlink::open());
+    TRY_ASSIGN(auto there, Netlink::open_in(lan.get()));
+    TRY(here.add_veth({.name = "lan0", .peer = "lan0", .peer_namespace = lan.get()}));
+    TRY(here.add_address("lan0", Prefix{ip("fd99::1"), 64}));
+    for (const char* address : {"fd99::5", kPeer}) TRY(there.add_address("lan0", Prefix{ip(address), 64}));
+    TRY(here.set_up("lan0"));
+    TRY(there.set_up("lan0"));
+    TRY(there.set_route(Route{.destination = Prefix{ip("fdc0::"), 16}, .device = "lan0", .via = ip("fd99::1")}));
+    TRY_ASSIGN(auto rules, Policy::open());
+    auto state = policy();
+    const Prefix network{ip("fd99::"), 64};
+    state.subnets = {{.device = "lan0", .subnet = network, .peers = {Prefix{ip(kPeer), 128}}}};
+    state.containers[0].open = {
+        OpenPort{.protocol = Protocol::kUdp, .first = 700, .last = 700, .sources = {Prefix{ip(kPeer), 128}, network}}};
+    TRY(rules.apply(state));
+    TRY(world->attach());
+    TRY_ASSIGN(const Fd receiver, socket_in(world->first, SOCK_DGRAM, kFirst, 700));
+    CHILD_CHECK(ping(world->peer, kFirst));  // the way is there
+    CHILD_CHECK(arrives(world->peer, kPeer, receiver, kFirst, 700));
+    CHILD_CHECK(arrives(lan, "fd99::5", receiver, kFirst, 700));
+    CHILD_CHECK(!arrives(lan, kPeer, receiver, kFirst, 700));
+    TRY_ASSIGN(const auto counted, rules.counters());
+    CHILD_CHECK(counted.spoofed >= 1);
+    return {};
+  });
+}
+
 TEST(Containers, ReachNamesOfTheirNodeButNotItsServicesNorTheInternet) {
   SKIP_WITHOUT_NAMESPACES();
   expect_in_child([]() -> Result<> {
@@ -362,6 +395,27 @@ TEST(PolicyRules, AFailedApplyLeavesTheFormerRules) {
     wrong.containers[0].device = "no";
     CHILD_CHECK(!rules.apply(wrong));
     CHILD_CHECK(tcp_reaches(world->peer, "", kNode, 9000));
+    return {};
+  });
+}
+
+TEST(PolicyRules, AreBackAfterSomebodyFlushedThem) {
+  SKIP_WITHOUT_NAMESPACES();
+  expect_in_child([]() -> Result<> {
+    TRY_ASSIGN(const auto world, World::make());
+    TRY_ASSIGN(auto rules, Policy::open());
+    auto state = policy();
+    TRY(rules.apply(state));
+    TRY_ASSIGN(const Fd grpc, socket_in(world->node, SOCK_STREAM, kNode, 9000));
+    CHILD_CHECK(!tcp_reaches(world->peer, "", kNode, 9000, 300));
+    TRY_ASSIGN(const auto before, rules.counters());
+    CHILD_CHECK(before.input_denied > 0);
+    TRY_ASSIGN(auto nft, Nft::open());
+    TRY(nft.run("flush ruleset"));
+    CHILD_CHECK(rules.counters().has_value());
+    state.services = {tcp(9001)};
+    TRY(rules.apply(state));
+    CHILD_CHECK(!tcp_reaches(world->peer, "", kNode, 9000, 300));
     return {};
   });
 }

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "bonus/net/host/policy.hpp"
@@ -83,6 +84,15 @@ std::string prerouting_chain(const PolicyState& state) {
   // Nor does anything come from the overlay that claims to be from here.
   if (const auto set = nft_set(ours, false); !set.empty())
     out += fmt::format("    iifname {} ip6 saddr {} counter name spoofed drop\n", quoted(state.overlay_device), set);
+  // An overlay address is who somebody is: only the tunnel proves one. A network behind this node has its own.
+  std::map<std::string, std::vector<Prefix>> outer;
+  for (const auto& exit : state.exits) outer[exit.device];
+  for (const auto& subnet : state.subnets) outer[subnet.device].push_back(subnet.subnet);
+  for (const auto& [device, own] : outer) {
+    const std::string set = nft_set(own, false);
+    const std::string unless = set.empty() ? "" : fmt::format("ip6 saddr != {} ", set);
+    out += fmt::format("    iifname {} ip6 saddr fd00::/8 {}counter name spoofed drop\n", quoted(device), unless);
+  }
   return out + "  }\n";
 }
 
