@@ -17,12 +17,9 @@ namespace bonus::net::overlay {
 
 namespace {
 
-constexpr UnixSeconds kRecordLifeSeconds = 24 * 3600;
-constexpr Duration kRecordRenewal = std::chrono::hours(6);
 constexpr Duration kHousekeeping = std::chrono::seconds(2), kAddressPoll = std::chrono::seconds(1);
-constexpr UnixSeconds kCertificateLife = 365 * 24 * 3600, kCertificateRenewal = 30 * 24 * 3600;
 constexpr Duration kMapperPatience = std::chrono::seconds(4);
-constexpr std::size_t kMaxRelayPairs = 4096;
+constexpr std::size_t kMaxKnownRelays = 16;
 
 /// tunnel.key: 64 hexadecimal digits, the secret of the WireGuard key. Made at the first start.
 Result<crypto::X25519Secret> load_tunnel_key(runtime::Disk& disk, const std::string& path, bool rotate) {
@@ -80,8 +77,7 @@ Overlay::Impl::Impl(OverlayParts p, const crypto::Ed25519KeyPair& r, OverlayOpti
 
 void Overlay::Impl::publish_record() {
   record_stale = false;
-  record_made = now();
-  if (const UnixSeconds unix_now = parts.clock.unix_s(); unix_now > certificate.not_before + kCertificateRenewal) {
+  if (const UnixSeconds unix_now = parts.clock.unix_s(); certificate_due(certificate, unix_now)) {
     certificate = certify_tunnel_key(root, sealer.public_key(), unix_now, unix_now + kCertificateLife);
     dht->set_certificate(certificate);
   }
@@ -164,7 +160,7 @@ void Overlay::Impl::arm() {
   std::optional<Instant> next = dht->next_timer();
   for (const auto& other : {paths->next_timer(), finder.next_timer(), std::optional<Instant>(looked + kHousekeeping)})
     if (other && (!next || *other < *next)) next = other;
-  if (!handshake_checks.empty()) next = std::min(*next, handshake_checks.begin()->first);
+  if (const auto check = handshakes.next()) next = std::min(*next, *check);
   if (record_stale) next = now();
   const Duration pause = std::clamp<Duration>(*next - now(), std::chrono::milliseconds(1), kHousekeeping);
   timer.expires_after(pause);
@@ -190,7 +186,7 @@ void Overlay::Impl::tick() {
   }
   check_handshakes();
   if (at - looked >= kHousekeeping) housekeep();
-  if (record_stale || at - record_made > kRecordRenewal) publish_record();
+  if (record_stale || record_due(record, parts.clock.unix_s())) publish_record();
   arm();
 }
 
@@ -205,19 +201,12 @@ void Overlay::Impl::housekeep() {
   const auto dht_status = dht->status(now());
   nat::Actions actions;
   paths->set_reachable(dht_status.reachable || options.reachable, now(), actions);
-  std::vector<NodeRecord> relays;
-  for (const auto* known : book.all())
-    if (known->record.has(kRelays) && known->record.root != root.public_key() && relays.size() < 16)
-      relays.push_back(known->record);
-  paths->set_relays(std::move(relays), now(), actions);
+  paths->set_relays(choose_relays(book.all(), hints, paths->endpoints(), root.public_key(), kMaxKnownRelays), now(),
+                    actions);
   carry_out(actions);
   if (auto* relay = paths->relay_server()) {
-    for (const auto& one : relay->take_usage()) {
-      const auto pair = std::pair{crypto::node_id(one.a), crypto::node_id(one.b)};
-      if (!carried.contains(pair) && carried.size() >= kMaxRelayPairs) continue;
-      carried[pair].first += one.bytes;
-      carried[pair].second += one.packets;
-    }
+    for (const auto& one : relay->take_usage())
+      carried.add({crypto::node_id(one.a), crypto::node_id(one.b)}, one.bytes, one.packets);
   }
   if (((record.flags & kServesDht) != 0) != dht_status.serves) record_stale = true;
 }
@@ -274,26 +263,33 @@ void Overlay::start() {
 void Overlay::stop() {
   if (!impl_ || impl_->stopped.exchange(true)) return;
   impl_->tasks->stop();
+  const auto on_strand = [this](const std::function<void()>& work) {
+    std::promise<void> done;
+    boost::asio::post(impl_->strand, [&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  };
   std::vector<std::future<void>> closing;
   const auto close = [&](nat::PortMapper& mapper) {
     auto stopping = mapper.stop();
     closing.push_back(boost::asio::co_spawn(impl_->strand, std::move(stopping), boost::asio::use_future));
   };
-  if (impl_->mapper && impl_->mapped) close(*impl_->mapper);
-  if (impl_->mapper6 && impl_->mapped6) close(*impl_->mapper6);
+  on_strand([&] {
+    if (impl_->mapper && impl_->mapped) close(*impl_->mapper);
+    if (impl_->mapper6 && impl_->mapped6) close(*impl_->mapper6);
+  });
   for (const auto& one : closing) one.wait_for(kMapperPatience);
   // The strand ends what is its own; nothing else is posted to it after `stopped`.
-  std::promise<void> done;
-  boost::asio::post(impl_->strand, [this, &done] {
+  on_strand([&] {
     impl_->timer.cancel();
     for (auto& [via, socket] : impl_->extra_sockets) socket->close();
     impl_->extra_sockets.clear();
     if (impl_->links) impl_->links->stop();
     impl_->mapper.reset();
     impl_->mapper6.reset();
-    done.set_value();
   });
-  done.get_future().wait();
   impl_->engine->stop();
 }
 

@@ -17,6 +17,7 @@
 #include "bonus/net/overlay/contact.hpp"
 #include "bonus/net/overlay/extra_socket.hpp"
 #include "bonus/net/overlay/overlay.hpp"
+#include "bonus/net/overlay/upkeep.hpp"
 #include "bonus/net/record/sealed.hpp"
 
 namespace bonus::net::overlay {
@@ -170,7 +171,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   NodeRecord record;
   Bytes encoded_record;
   bool record_stale = true;
-  Instant record_made, looked;
+  Instant looked;
   std::vector<nat::PathManager::LocalAddress> local;
   std::vector<Bytes> containers;
   std::map<Ipv6, Bytes> own_pointed;  // those that the record does not name
@@ -190,8 +191,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
     tunnel::PeerRef ref = tunnel::kNoPeer;
     Instant until;
   };
-  /// When a handshake that began before its path was proven should have come to its end; with the time of the proof.
-  std::multimap<Instant, std::pair<crypto::X25519Public, Instant>> handshake_checks;
+  HandshakeWatch handshakes{options.max_tunnels};
   std::map<crypto::X25519Public, Greeted> greeted;                                  // in the tunnel without any address
   std::map<crypto::X25519Public, std::pair<tunnel::Endpoint, Instant>> initiators;  // whose record is not here yet
   std::map<Ipv6, kad::LookupId> looking;
@@ -204,10 +204,10 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   std::map<std::uint64_t, Question> questions;          // to relays, by id
   std::map<Ed25519PublicKey, PathEndpoint> link_roots;  // relays that a link of ours leads to
   std::map<Ed25519PublicKey, std::uint32_t> tls_bootstrap;
-  std::map<std::uint32_t, Ed25519PublicKey> proxied;  // by link: whom we publish for
+  LinkClients proxied;                         // whom we publish for
+  std::map<std::uint32_t, std::size_t> finds;  // of clients, under way, by link
   bool contact_answered = false;
-  /// Bytes and packets carried for pairs of nodes since the start.
-  std::map<std::pair<NodeId, NodeId>, std::pair<std::uint64_t, std::uint64_t>> carried;
+  Carried carried;  // since the start
   Instant began;
 
   // any thread

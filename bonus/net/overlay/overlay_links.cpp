@@ -12,6 +12,7 @@ constexpr Duration kConnectTimeout = std::chrono::seconds(8);
 constexpr Duration kUdpPatience = std::chrono::seconds(5), kQuestionPatience = std::chrono::seconds(2);
 constexpr std::uint16_t kTlsPort = 443;
 constexpr std::size_t kMaxTlsBootstrap = 3, kMaxQuestions = 128;
+constexpr std::size_t kMaxFinds = 32, kMaxFindsOfOne = 8;  // of clients at a time; the DHT has 64 lookups
 constexpr unsigned kQuestionAttempts = 3;
 
 /// Connects outside by the helper and continues on the strand.
@@ -55,10 +56,8 @@ Result<> Overlay::Impl::open_links() {
   events.down = [weak](const PathEndpoint& link) {
     const auto impl = weak.lock();
     if (!impl || impl->stopped) return;
-    if (const auto served = impl->proxied.find(link.via); served != impl->proxied.end()) {
-      impl->dht->withdraw_for(served->second);
-      impl->proxied.erase(served);
-    }
+    if (const auto served = impl->proxied.gone(link.via)) impl->dht->withdraw_for(*served);
+    impl->finds.erase(link.via);
     std::erase_if(impl->link_roots, [&](const auto& one) { return one.second.via == link.via; });
     nat::Actions actions;
     impl->paths->link_down(link.via, impl->now(), actions);
@@ -147,12 +146,12 @@ void Overlay::Impl::publish_for(std::uint32_t via, const crypto::X25519Public& a
   // Only for who sent it: the datagram was sealed with the form of this root key.
   const auto key = contact_key(read->root);
   if (!key || *key != asker) return;
+  if (const auto former = proxied.set(via, read->root)) dht->withdraw_for(*former);
   kad::Actions actions;
   if (const auto done = dht->publish_for(Bytes(encoded.begin(), encoded.end()), now(), actions); !done) {
     log::debug("net", "not_published", {{"node", to_hex(read->id())}, {"error", done.error().message}});
     return;
   }
-  proxied[via] = read->root;
   carry_out(actions);
 }
 
@@ -198,11 +197,19 @@ void Overlay::Impl::ask_relay_again() {
 
 void Overlay::Impl::handle_find(const PathEndpoint& from, const crypto::X25519Public& asker,
                                 const FindQuestion& question) {
-  if (!contacts.allow(from.udp.address, now())) return;
+  // Of a client on its link only: by UDP, where anybody can be written as the sender, one question would become a
+  // search of a hundred datagrams.
+  if (!options.relays || !is_link(from.via) || !contacts.allow(from.udp.address, now())) return;
+  std::size_t all = 0;
+  for (const auto& [via, count] : finds) all += count;
+  if (finds[from.via] >= kMaxFindsOfOne || all >= kMaxFinds) return;
+  ++finds[from.via];
   resolve(question.address, [weak = weak_from_this(), from, asker, id = question.id,
                              wanted = question.address](const Result<NodeRecord>& found) {
     const auto impl = weak.lock();
     if (!impl) return;
+    if (const auto under_way = impl->finds.find(from.via); under_way != impl->finds.end() && under_way->second > 0)
+      --under_way->second;
     FindAnswer answer{id, {}, impl->pointed_container(wanted)};
     if (found && found->root == impl->root.public_key()) {
       answer.record = impl->encoded_record;

@@ -5,11 +5,10 @@
 namespace bonus::net::overlay {
 
 namespace {
-constexpr std::size_t kMaxLookups = 256, kMaxWaiters = 64;
+constexpr std::size_t kMaxLookups = 256, kMaxWaiters = 64, kMaxTrafficLookups = 48;  // the DHT has 64
 constexpr std::size_t kMaxGreeted = 64, kMaxInitiators = 256;
 constexpr Duration kLookAgain = std::chrono::seconds(5), kLastLook = std::chrono::seconds(120);
 constexpr Duration kGreeting = std::chrono::seconds(5);
-constexpr Duration kAnswerSlack = std::chrono::milliseconds(20);
 constexpr std::uint32_t kEdgeMtu = 1280;
 }  // namespace
 
@@ -257,9 +256,7 @@ void Overlay::Impl::on_path(const nat::Actions::PathChanged& changed) {
   engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
     device.set_endpoint(found->second.ref, endpoint, when, actions);
   });
-  // An answer to an initiation that went along with the probes comes with theirs, or hardly later.
-  if (handshake_checks.size() < options.max_tunnels)
-    handshake_checks.emplace(now() + changed.rtt / 2 + kAnswerSlack, std::pair{changed.peer, now()});
+  handshakes.proven(changed.peer, changed.rtt, now());
   dht->on_contact_rtt(changed.peer, changed.rtt, now());
   log::debug("net", "path",
              {{"node", to_hex(found->second.node).substr(0, 12)},
@@ -270,6 +267,8 @@ void Overlay::Impl::on_path(const nat::Actions::PathChanged& changed) {
 
 void Overlay::Impl::handle_event(const tunnel::Event& event) {
   if (const auto* unknown = std::get_if<tunnel::UnknownDestination>(&event)) {
+    // Whoever sprays addresses (a container that scans) leaves some lookups to others.
+    if (lookups.size() >= kMaxTrafficLookups) return;
     resolve(unknown->destination, [weak = weak_from_this()](const Result<NodeRecord>& found) {
       const auto impl = weak.lock();
       if (!impl || !found || found->root == impl->root.public_key()) return;
@@ -296,14 +295,16 @@ void Overlay::Impl::handle_event(const tunnel::Event& event) {
 }
 
 void Overlay::Impl::check_handshakes() {
-  while (!handshake_checks.empty() && handshake_checks.begin()->first <= now()) {
-    const auto [key, proven] = handshake_checks.begin()->second;
-    handshake_checks.erase(handshake_checks.begin());
-    const auto found = tunnels.find(key);
-    if (found == tunnels.end()) continue;
+  while (const auto check = handshakes.take(now())) {
+    const auto found = tunnels.find(check->peer);
+    if (found == tunnels.end() || !found->second.path) continue;
+    bool waits = false;
     engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
-      device.retry(found->second.ref, proven, when, actions);
+      device.retry(found->second.ref, check->sent_before, when, actions);
+      const auto info = device.info(found->second.ref);
+      waits = info && info->initiating;
     });
+    if (waits) handshakes.again(*check, now());
   }
 }
 

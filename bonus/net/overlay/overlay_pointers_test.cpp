@@ -1,5 +1,5 @@
 // Three nodes with real engines: the 40th container of one is reached by another, and reaches a third that has never
-// heard of it. Skipped where TUN devices or namespaces cannot be made.
+// heard of it; a client's key that is a node's. Skipped where TUN devices or namespaces cannot be made.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -12,7 +12,9 @@
 #include <thread>
 
 #include "bonus/net/host/netlink.hpp"
+#include "bonus/net/overlay/contact.hpp"
 #include "bonus/net/overlay/overlay.hpp"
+#include "bonus/net/record/sealed.hpp"
 
 namespace bonus::net::overlay {
 namespace {
@@ -36,6 +38,13 @@ std::vector<Bytes> ids() {
   return out;
 }
 
+/// The wall clock of a machine that slept.
+struct JumpingClock final : runtime::Clock {
+  [[nodiscard]] Instant now() const override { return runtime::system_clock().now(); }
+  [[nodiscard]] UnixMillis unix_ms() const override { return runtime::system_clock().unix_ms() + slept_s * 1000; }
+  std::atomic<UnixMillis> slept_s = 0;
+};
+
 class OverlayPointers : public ::testing::Test {
  protected:
   struct Node {
@@ -56,6 +65,7 @@ class OverlayPointers : public ::testing::Test {
     crypto::Ed25519KeyPair root;
     std::string directory;
     Metrics metrics;
+    JumpingClock clock;
     Fd own, container;  // UDP sockets in the namespace, bound to the node's and its last container's address
     std::unique_ptr<Overlay> overlay;
   };
@@ -108,14 +118,8 @@ class OverlayPointers : public ::testing::Test {
     options.allow_private = options.reachable = true;
     options.map_ports = false;
     options.bound = udp_options.bind;
-    OverlayParts parts{pool_.get_executor(),
-                       blocking_,
-                       runtime::system_clock(),
-                       runtime::system_random(),
-                       runtime::system_disk(),
-                       node.metrics,
-                       nullptr,
-                       {}};
+    OverlayParts parts{pool_.get_executor(),   blocking_,    node.clock, runtime::system_random(),
+                       runtime::system_disk(), node.metrics, nullptr,    {}};
     auto opened = Overlay::open(parts, node.root, options, std::move(*tun), std::move(*udp));
     ASSERT_TRUE(opened) << opened.error().message;
     node.overlay = std::move(*opened);
@@ -144,6 +148,35 @@ class OverlayPointers : public ::testing::Test {
     return false;
   }
 
+  /// Somebody with a root key of his own and a UDP socket: says something and returns the first answer, opened.
+  static Bytes ask(const Node& node, const std::vector<Bytes>& payloads) {
+    crypto::Ed25519Seed seed;
+    seed.bytes.fill(99);
+    Sealer sealer(contact_secret(crypto::Ed25519KeyPair::from_seed(seed)), runtime::system_random());
+    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(node.overlay->port());
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (const auto& payload : payloads) {
+      const auto sealed =
+          sealer.seal(DatagramKind::kContact, contact_key(node.root.public_key()).value(), payload).value();
+      (void)::sendto(socket.get(), sealed.data(), sealed.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+    }
+    pollfd wait{.fd = socket.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&wait, 1, 1000) != 1) return {};
+    Bytes answer(2048);
+    const auto size = ::recv(socket.get(), answer.data(), answer.size(), 0);
+    if (size <= 0) return {};
+    answer.resize(static_cast<std::size_t>(size));
+    const auto opened = sealer.open(answer);
+    return opened ? opened->payload : Bytes{};
+  }
+  static Bytes request() {
+    ContactFinder finder(runtime::system_random());
+    return finder.introduction();
+  }
+
   boost::asio::thread_pool pool_{2};
   runtime::BlockingPool blocking_{1, 16};
 };
@@ -162,6 +195,37 @@ TEST_F(OverlayPointers, TheFortiethContainerIsReachedAndReachesOthers) {
   EXPECT_TRUE(passes(b.own, b.overlay->address(), a.container, a.last_container()));
   EXPECT_TRUE(passes(a.container, a.last_container(), b.own, b.overlay->address())) << "the way back";
   EXPECT_TRUE(passes(a.container, a.last_container(), c.own, c.overlay->address())) << "to one that never asked";
+}
+
+TEST_F(OverlayPointers, AQuestionByUdpDoesNotMakeANodeSearch) {
+  Node a(4);
+  make(a);
+  if (IsSkipped() || HasFatalFailure()) return;
+  Bytes answer;
+  for (int i = 0; i < 100 && answer.empty(); ++i) answer = ask(a, {encode_find({7, a.overlay->address()}), request()});
+  ASSERT_GT(answer.size(), 10u);
+  EXPECT_FALSE(decode_found(answer)) << "only a client on its TLS link is searched for";
+  EXPECT_EQ(answer[1], 2) << "the request that came after it is answered";
+}
+
+TEST_F(OverlayPointers, AfterASleepItsRecordIsValidAgainAtOnce) {
+  Node a(5);
+  make(a);
+  if (IsSkipped() || HasFatalFailure()) return;
+  const auto valid_at = [&](UnixSeconds at) {
+    const auto answer = ask(a, {request()});
+    return answer.size() > 10 && open_record(BytesView(answer).subspan(10), at).has_value();
+  };
+  bool valid = false;
+  for (int i = 0; i < 100 && !valid; ++i) valid = valid_at(a.clock.unix_s());
+  ASSERT_TRUE(valid);
+  a.clock.slept_s = 60 * 3600;  // over the weekend
+  valid = false;
+  for (int i = 0; i < 60 && !valid; ++i) {
+    valid = valid_at(a.clock.unix_s());
+    if (!valid) std::this_thread::sleep_for(100ms);
+  }
+  EXPECT_TRUE(valid);
 }
 
 }  // namespace

@@ -330,10 +330,10 @@ json::value Overlay::Impl::relay_status() {
   if (relay == nullptr) return nullptr;
   const auto counted = relay->stats();
   json::array pairs;
-  for (const auto& [pair, amount] : carried) {
+  for (const auto& [pair, amount] : carried.all()) {
     if (pairs.size() == kMaxShownPairs) break;
     pairs.push_back(json::object{
-        {"a", to_hex(pair.first)}, {"b", to_hex(pair.second)}, {"bytes", amount.first}, {"packets", amount.second}});
+        {"a", to_hex(pair.first)}, {"b", to_hex(pair.second)}, {"bytes", amount.bytes}, {"packets", amount.packets}});
   }
   return json::object{{"clients", counted.clients}, {"channels", counted.channels},     {"bytes", counted.bytes},
                       {"packets", counted.packets}, {"over_limit", counted.over_limit}, {"refused", counted.refused},
