@@ -399,6 +399,30 @@ TEST(PolicyRules, AFailedApplyLeavesTheFormerRules) {
   });
 }
 
+TEST(PolicyRules, OneSourceTakesNotAllConnections) {
+  SKIP_WITHOUT_NAMESPACES();
+  expect_in_child([]() -> Result<> {
+    TRY_ASSIGN(const auto world, World::make());
+    TRY_ASSIGN(auto rules, Policy::open());
+    auto state = policy();
+    state.services = {tcp(9000)};
+    TRY(rules.apply(state));
+    TRY_ASSIGN(const Fd service, socket_in(world->node, SOCK_STREAM, kNode, 9000));
+    std::vector<Fd> theirs, ours;
+    for (unsigned i = 0; i < kConnectionsPerSource; ++i) {
+      theirs.push_back(testing::tcp_connect(world->peer, kPeer, kNode, 9000));
+      CHILD_CHECK(theirs.back());
+      ours.emplace_back(::accept4(service.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    }
+    CHILD_CHECK(!tcp_reaches(world->peer, kPeer, kNode, 9000));
+    CHILD_CHECK(tcp_reaches(world->peer, "fd77::a", kNode, 9000));
+    state.bound_connections = false;
+    TRY(rules.apply(state));
+    CHILD_CHECK(tcp_reaches(world->peer, kPeer, kNode, 9000));
+    return {};
+  });
+}
+
 TEST(PolicyRules, AreBackAfterSomebodyFlushedThem) {
   SKIP_WITHOUT_NAMESPACES();
   expect_in_child([]() -> Result<> {

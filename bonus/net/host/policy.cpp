@@ -4,6 +4,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "bonus/base/log.hpp"
+
 namespace bonus::net::host {
 namespace {
 
@@ -43,11 +45,20 @@ Result<Policy> Policy::open() {
 }
 
 Result<> Policy::apply(const PolicyState& state) {
-  TRY_ASSIGN(std::string rules, policy_rules(state));
+  PolicyState wanted = state;
+  wanted.bound_connections = state.bound_connections && can_count_;
+  TRY_ASSIGN(std::string rules, policy_rules(wanted));
   if (rules == applied_) return {};
   PolicyCounters counted = before_;
   if (!applied_.empty()) counted = TRY(counters());
-  TRY(nft_.run(rules));
+  if (auto done = nft_.run(rules); !done) {
+    if (!wanted.bound_connections) return fail(std::move(done).error());
+    wanted.bound_connections = false;
+    TRY_ASSIGN(rules, policy_rules(wanted));
+    if (!nft_.run(rules)) return fail(std::move(done).error());  // it was something else
+    can_count_ = false;
+    log::warn("net", "connections_not_bounded", {{"reason", done.error().message}});
+  }
   // The new table counts from zero; what was dropped between the two calls is not counted.
   before_ = counted;
   applied_ = std::move(rules);

@@ -59,6 +59,7 @@ struct PolicyState {
   std::vector<ExitPolicy> exits{};
   std::vector<SubnetPolicy> subnets{};
   std::vector<Prefix> transit{};  ///< Edge clients of this gateway: forwarded overlay to overlay.
+  bool bound_connections = true;  ///< kConnectionsPerSource, kConnections; needs nft_connlimit of the kernel.
   friend bool operator==(const PolicyState&, const PolicyState&) = default;
 };
 
@@ -71,6 +72,9 @@ struct PolicyCounters {
   std::uint64_t egress_denied = 0;      ///< To the Internet or a private net without permission.
 };
 
+/// TCP connections from the overlay to the node itself: descriptors are what a stranger could take from everybody else.
+inline constexpr unsigned kConnectionsPerSource = 128, kConnections = 4096;
+
 /// The table's text for `nft -f`: a pure function of the state. kInvalid for names and ranges that are not.
 [[nodiscard]] Result<std::string> policy_rules(const PolicyState& state);
 
@@ -80,13 +84,15 @@ class Policy {
   [[nodiscard]] static Result<Policy> open();
 
   /// All or nothing: on error the former rules are still in force. Connections go on, unless the port they came in
-  /// through is closed now. Cheap when nothing changed. The rules stay when this object goes.
+  /// through is closed now. Cheap when nothing changed. The rules stay when this object goes. A kernel that cannot
+  /// count connections gets the same rules without their bounds, and a warning is logged.
   [[nodiscard]] Result<> apply(const PolicyState& state);
   [[nodiscard]] Result<PolicyCounters> counters();
 
  private:
   explicit Policy(Nft nft) : nft_(std::move(nft)) {}
   Nft nft_;
+  bool can_count_ = true;
   std::string applied_{};
   PolicyCounters before_;  ///< Of the tables that this one replaced.
 };

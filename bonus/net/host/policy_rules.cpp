@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kContainerLimit = 4096;
 constexpr std::size_t kPortsLimit = 1024;
 constexpr std::string_view kReject = "counter name egress_denied reject with icmpx type admin-prohibited";
+constexpr std::string_view kRefuseConnection = "counter name input_denied reject with tcp reset";
 constexpr std::string_view kEchoLimit = "limit rate 200/second burst 400 packets";
 
 Result<> check_device(const std::string& name) {
@@ -118,7 +119,13 @@ Result<std::string> input_chain(const PolicyState& state) {
   out += fmt::format("    iifname {} jump from_overlay_to_node\n", quoted(state.overlay_device));
   out += "    counter name input_denied drop\n  }\n";
   out += "  chain from_container_to_node {\n" + for_containers + "    counter name container_to_node drop\n  }\n";
-  return out + "  chain from_overlay_to_node {\n" + services + "  }\n";
+  out += "  chain from_overlay_to_node {\n";
+  if (state.bound_connections)
+    out += fmt::format(
+        "    meta l4proto tcp ct state new add @overlay_sources {{ ip6 saddr ct count over {} }} {}\n"
+        "    meta l4proto tcp ct state new ct count over {} {}\n",
+        kConnectionsPerSource, kRefuseConnection, kConnections, kRefuseConnection);
+  return out + services + "  }\n";
 }
 
 // What a container may start; what it may not is told to it at once.
@@ -244,6 +251,7 @@ Result<std::string> policy_rules(const PolicyState& state) {
   std::string out = "table inet bonus\ndelete table inet bonus\ntable inet bonus {\n";
   for (const char* name : {"input_denied", "forward_denied", "spoofed", "container_to_node", "egress_denied"})
     out += fmt::format("  counter {} {{ }}\n", name);
+  if (state.bound_connections) out += "  set overlay_sources { type ipv6_addr; size 65535; flags dynamic; }\n";
   return out + prerouting_chain(state) + input + forward + output_chain(state) + nat_chain(state) + "}\n";
 }
 

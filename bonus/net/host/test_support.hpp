@@ -139,21 +139,26 @@ inline Result<Fd> socket_in(const Fd& space, int type, const std::string& host, 
   return out;
 }
 
-/// Whether a TCP connection from `space` (from address `from`, when not empty) gets through within `timeout_ms`.
-inline bool tcp_reaches(const Fd& space, const std::string& from, const std::string& to, std::uint16_t port,
-                        int timeout_ms = 1500) {
+/// A TCP connection from `space` (from address `from`, when not empty); empty when none is made within `timeout_ms`.
+inline Fd tcp_connect(const Fd& space, const std::string& from, const std::string& to, std::uint16_t port,
+                      int timeout_ms = 1500) {
   auto socket = socket_in(space, SOCK_STREAM, from, 0, to.find(':') != std::string::npos);
-  if (!socket) return false;
+  if (!socket) return {};
   ::fcntl(socket->get(), F_SETFL, O_NONBLOCK);
   const auto remote = endpoint(to, port);
-  if (::connect(socket->get(), reinterpret_cast<const sockaddr*>(&remote.storage), remote.size) == 0) return true;
-  if (errno != EINPROGRESS) return false;
+  if (::connect(socket->get(), reinterpret_cast<const sockaddr*>(&remote.storage), remote.size) == 0)
+    return *std::move(socket);
+  if (errno != EINPROGRESS) return {};
   pollfd waiting{.fd = socket->get(), .events = POLLOUT, .revents = 0};
-  if (::poll(&waiting, 1, timeout_ms) != 1) return false;
+  if (::poll(&waiting, 1, timeout_ms) != 1) return {};
   int code = 0;
   socklen_t length = sizeof(code);
   ::getsockopt(socket->get(), SOL_SOCKET, SO_ERROR, &code, &length);
-  return code == 0;
+  return code == 0 ? *std::move(socket) : Fd();
+}
+inline bool tcp_reaches(const Fd& space, const std::string& from, const std::string& to, std::uint16_t port,
+                        int timeout_ms = 1500) {
+  return static_cast<bool>(tcp_connect(space, from, to, port, timeout_ms));
 }
 
 inline Ipv6 ip(const std::string& text) {
