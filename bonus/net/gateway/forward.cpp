@@ -53,6 +53,9 @@ Headers end_to_end(const Headers& headers) {
 
 Headers request_headers(const runtime::http::Request& request, const Route& route, bool upgrade, bool trust_forwarded) {
   Headers out = end_to_end(request.headers);
+  // What the client says of itself is believed only behind a proxy that is trusted (RFC 7239, section 8.1).
+  if (!trust_forwarded)
+    for (const std::string_view name : {"Forwarded", "X-Real-IP"}) out.erase(name);
   if (upgrade) {
     out.set("Connection", "Upgrade");
     out.set("Upgrade", request.headers.get("Upgrade").value_or(""));
@@ -74,6 +77,9 @@ Headers response_headers(const Headers& headers, const Route& route, bool upgrad
   if (upgrade) {
     if (const auto protocol = headers.get("Upgrade")) out.set("Upgrade", *protocol);
   }
+  // Under /l/<lease>/ all leases are one origin to a browser: none may answer for the others.
+  if (!route.prefix.empty())
+    for (const std::string_view name : {"Service-Worker-Allowed", "Clear-Site-Data"}) out.erase(name);
   if (const auto location = out.get("Location");
       location && !route.prefix.empty() && location->starts_with('/') && !location->starts_with("//"))
     out.set("Location", route.prefix + *location);

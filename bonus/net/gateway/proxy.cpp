@@ -77,6 +77,13 @@ Problem unreachable(const Route& route, std::uint16_t port, const Error& error) 
             error.message + ".",
             "See `bonus logs` for what the container does.",
             0};
+  if (error.code == ErrorCode::kDenied)
+    return {403,
+            "port_not_open",
+            fmt::format("Port {} of the lease {} is not open to everybody.", port, called(route)),
+            "Only the ports that its order names are.",
+            "Name it when you rent: `bonus run --port`.",
+            0};
   return {502,
           "target_down",
           fmt::format("Port {} of the lease {} cannot be reached.", port, called(route)),

@@ -134,6 +134,11 @@ Task<> container(http::Exchange& exchange) {
     http::Headers headers;
     headers.set("Location", "/login");
     auto sent = co_await exchange.respond(302, headers, Bytes());
+  } else if (path == "/greedy") {
+    http::Headers headers;
+    headers.set("Service-Worker-Allowed", "/");
+    headers.set("Clear-Site-Data", "*");
+    auto sent = co_await exchange.respond(200, headers, Bytes());
   } else if (path == "/cut") {
     auto started = co_await exchange.start(200, http::Headers());
     auto wrote = co_await exchange.write(as_bytes("half"));
@@ -217,6 +222,28 @@ TEST_F(ProxyTest, ForwardsByHostAndByPath) {
   EXPECT_THAT(by_path, StartsWith("200 GET /x?y\n"));
   EXPECT_THAT(by_path, HasSubstr("X-Forwarded-Prefix: /l/web\n"));
   EXPECT_THAT(sent(to("9000-web.localhost", "/")), StartsWith("200 GET /\n"));
+}
+
+TEST_F(ProxyTest, ClientsCannotSayWhoTheyAre) {
+  auto request = to("web.localhost", "/");
+  for (const char* name : {"Forwarded", "X-Real-IP", "X-Forwarded-For"}) request.headers.set(name, "for=10.6.6.6");
+  const auto got = sent(request);
+  EXPECT_THAT(got, HasSubstr("X-Forwarded-For: 127.0.0.1\n"));
+  EXPECT_THAT(got, ::testing::Not(HasSubstr("10.6.6.6")));
+  GatewayOptions trusting;
+  trusting.trust_forwarded = true;
+  start(trusting);
+  EXPECT_THAT(sent(request), HasSubstr("Forwarded: for=10.6.6.6\n"));
+}
+
+TEST_F(ProxyTest, ALeaseByPathDoesNotRuleTheOthersOfItsOrigin) {
+  const auto by_path = http::send_blocking(to("127.0.0.1", "/l/web/greedy"));
+  ASSERT_TRUE(by_path);
+  EXPECT_EQ(by_path->headers.get("Service-Worker-Allowed"), std::nullopt);
+  EXPECT_EQ(by_path->headers.get("Clear-Site-Data"), std::nullopt);
+  const auto by_host = http::send_blocking(to("web.localhost", "/greedy"));
+  ASSERT_TRUE(by_host);
+  EXPECT_EQ(by_host->headers.get("Service-Worker-Allowed"), "/") << "an origin of its own";
 }
 
 TEST_F(ProxyTest, RedirectsFitTheAddress) {
