@@ -104,6 +104,10 @@ class RelayServer {
                    Actions& out);
   void on_open(const crypto::X25519Public& from, Client& client, const Open& m, Instant now, Actions& out);
   void on_accept(const crypto::X25519Public& from, Client& client, const Accept& m, Instant now, Actions& out);
+  /// For a client of this network, at the cost of a larger one's. False: there is none.
+  bool make_room(const Ipv6& network);
+  /// Half is used, of the asked client's channels or of all, and the asking network has its share of that.
+  [[nodiscard]] bool crowded(const Client& asking, const Client& asked) const;
   void close_channel(std::uint64_t token);
   void drop_client(const crypto::X25519Public& key);
   void account(Side& side);

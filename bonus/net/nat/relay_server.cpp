@@ -15,6 +15,7 @@ constexpr auto kOfferLifetime = seconds(5);
 constexpr auto kCookieEpoch = seconds(60);
 constexpr auto kSweep = seconds(5);
 constexpr UnixSeconds kMaxPermission = 3600;
+constexpr std::size_t kShare = 8;  // in need a network (/24, IPv6 /56) has an eighth
 
 std::uint64_t get_u64(BytesView in) {
   Reader r(in);
@@ -119,7 +120,8 @@ void RelayServer::on_register(const crypto::X25519Public& from, const PathEndpoi
   if (!shown) return reply(encode(Challenge{m.id, cookie(from, path, now, 0)}));
   auto found = clients_.find(from);
   if (found == clients_.end()) {
-    if (clients_.size() >= limits_.clients) return reply(encode(Refused{m.id, RelayRefusal::kFull}));
+    if (clients_.size() >= limits_.clients && !make_room(rate_prefix(path.udp.address)))
+      return reply(encode(Refused{m.id, RelayRefusal::kFull}));
   } else if (!found->second.requests.take(1, limits_.requests_per_s, limits_.request_burst, now)) {
     ++stats_.over_limit;
     return;
@@ -137,6 +139,46 @@ void RelayServer::on_register(const crypto::X25519Public& from, const PathEndpoi
   reply(encode(Registered{m.id, path.udp, static_cast<std::uint16_t>(kClientLifetime.count())}));
 }
 
+bool RelayServer::make_room(const Ipv6& network) {
+  // Keys are free, networks are not: the largest crowd gives a place to one that has fewer.
+  std::map<Ipv6, std::size_t> crowds;
+  for (const auto& [key, client] : clients_) ++crowds[rate_prefix(client.path.udp.address)];
+  const auto largest = std::ranges::max_element(crowds, {}, [](const auto& one) { return one.second; });
+  if (largest == crowds.end() || largest->second <= crowds[network] + 1 ||
+      largest->second < std::max<std::size_t>(2, limits_.clients / kShare))
+    return false;
+  const Client* gone = nullptr;
+  crypto::X25519Public gone_key;
+  for (const auto& [key, client] : clients_) {
+    if (rate_prefix(client.path.udp.address) != largest->first) continue;
+    if (gone == nullptr ||
+        std::pair(client.channels.size(), client.until) < std::pair(gone->channels.size(), gone->until))
+      gone = &client, gone_key = key;
+  }
+  drop_client(gone_key);
+  return true;
+}
+
+bool RelayServer::crowded(const Client& asking, const Client& asked) const {
+  const Ipv6 network = rate_prefix(asking.path.udp.address);
+  const auto is_of = [&](const crypto::X25519Public& key) {
+    const auto found = clients_.find(key);
+    return found != clients_.end() && rate_prefix(found->second.path.udp.address) == network;
+  };
+  if (2 * asked.channels.size() >= limits_.channels_per_client) {
+    const auto same = std::ranges::count_if(
+        asked.channels, [&](std::uint64_t token) { return is_of(sides_.find(token)->second.peer); });
+    if (static_cast<std::size_t>(same) >= std::max<std::size_t>(1, limits_.channels_per_client / kShare)) return true;
+  }
+  if (sides_.size() >= limits_.channels) {  // half: a channel has two sides
+    std::size_t same = 0;
+    for (const auto& [key, client] : clients_)
+      if (rate_prefix(client.path.udp.address) == network) same += client.channels.size();
+    if (same >= std::max<std::size_t>(1, limits_.channels / kShare)) return true;
+  }
+  return false;
+}
+
 void RelayServer::on_open(const crypto::X25519Public& from, Client& client, const Open& m, Instant now, Actions& out) {
   const auto refuse = [&](RelayRefusal why) {
     ++stats_.refused;
@@ -151,7 +193,7 @@ void RelayServer::on_open(const crypto::X25519Public& from, Client& client, cons
   const bool renewal = std::ranges::any_of(
       client.channels, [&](std::uint64_t token) { return sides_.find(token)->second.peer == m.peer; });
   if (!renewal && (sides_.size() / 2 >= limits_.channels || client.channels.size() >= limits_.channels_per_client ||
-                   peer->second.channels.size() >= limits_.channels_per_client))
+                   peer->second.channels.size() >= limits_.channels_per_client || crowded(client, peer->second)))
     return refuse(RelayRefusal::kFull);
   if (offers_.size() >= limits_.channels) return refuse(RelayRefusal::kFull);
   offers_[{from, m.peer}] = {m.expires, m.nonce, now + kOfferLifetime};

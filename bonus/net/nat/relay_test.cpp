@@ -263,6 +263,44 @@ struct SmallRelay : Relay {
   SmallRelay() : Relay(limits()) {}
 };
 
+struct CrowdedRelay : Relay {
+  static RelayLimits limits() {
+    RelayLimits out;
+    out.clients = 16;
+    out.channels = 32;
+    out.channels_per_client = 8;
+    return out;
+  }
+  CrowdedRelay() : Relay(limits()) {}
+  static Client at(std::uint8_t number, std::uint8_t network) {
+    Client out(number);
+    out.path.udp.address.bytes[13] = network;
+    return out;
+  }
+};
+
+TEST_F(CrowdedRelay, OneNetworkDoesNotTakeThePlacesOfOthers) {
+  const Client victim = at(1, 1);
+  ASSERT_TRUE(enter(victim));
+  std::vector<Client> crowd;
+  for (std::uint8_t i = 10; i < 40; ++i) {
+    crowd.push_back(at(i, 9));
+    (void)enter(crowd.back());
+  }
+  EXPECT_LE(server_.stats().clients, 16U);
+  // Others still find a place, and who was there keeps it.
+  for (std::uint8_t i = 2; i < 9; ++i) EXPECT_TRUE(enter(at(i, i))) << int{i};
+  EXPECT_TRUE(server_.client_path(victim.key));
+  EXPECT_FALSE(enter(at(50, 9))) << "the crowd has enough";
+  // Its channels do not fill those of one client.
+  std::size_t opened = 0;
+  for (const Client& one : crowd)
+    if (server_.client_path(one.key)) opened += channel(one, victim, one.key.bytes[0]).has_value() ? 1U : 0U;
+  EXPECT_GE(opened, 1U);
+  EXPECT_LE(opened, 4U) << "half of the victim's, at most";
+  for (std::uint8_t i = 2; i < 5; ++i) EXPECT_TRUE(channel(at(i, i), victim)) << int{i};
+}
+
 TEST_F(SmallRelay, HoldsItsLimits) {
   ASSERT_TRUE(enter(a_) && enter(b_) && enter(c_));
   Client d(4);
