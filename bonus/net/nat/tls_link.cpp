@@ -137,10 +137,13 @@ struct TlsLinks::State : std::enable_shared_from_this<TlsLinks::State> {
     const auto remote = socket.remote_endpoint(ec);
     if (ec) return;
     const Ipv6 prefix = rate_prefix(from_asio(remote).address);
-    const auto unproven = std::ranges::count_if(accepted, [&](const auto& entry) {
-      return !entry.second->up && rate_prefix(entry.second->remote.address) == prefix;
-    });
-    if (static_cast<std::size_t>(unproven) >= options.max_handshakes_per_prefix) return;
+    std::size_t same = 0, unproven = 0;
+    for (const auto& [via, one] : accepted) {
+      if (rate_prefix(one->remote.address) != prefix) continue;
+      ++same;
+      unproven += one->up ? 0U : 1U;
+    }
+    if (unproven >= options.max_handshakes_per_prefix || same >= options.max_accepted_per_prefix) return;
     auto link = std::make_shared<Link>(*this, std::move(socket), server, new_via());
     link->remote = from_asio(remote);
     accepted[link->via] = link;
@@ -262,9 +265,14 @@ struct TlsLinks::State : std::enable_shared_from_this<TlsLinks::State> {
     if (!link.up || link.closed || datagram.empty() || datagram.size() > kMaxFrame ||
         link.queue.bytes + datagram.size() > options.queue_bytes)
       return false;
+    // Who reads slowly on many links does not take all memory, nor the others' little.
+    if (queued + datagram.size() > options.total_queue_bytes &&
+        link.queue.bytes + datagram.size() > options.little_queue_bytes)
+      return false;
     Bytes frame{static_cast<std::uint8_t>(datagram.size() >> 8), static_cast<std::uint8_t>(datagram.size())};
     append(frame, datagram);
     link.queue.bytes += frame.size();
+    queued += frame.size();
     link.queue.frames.push_back(std::move(frame));
     if (!link.writing) write(link.shared_from_this());
     return true;
@@ -275,6 +283,7 @@ struct TlsLinks::State : std::enable_shared_from_this<TlsLinks::State> {
     while (!link->queue.frames.empty() && (link->outgoing.empty() || link->outgoing.size() < kWriteBytes)) {
       append(link->outgoing, link->queue.frames.front());
       link->queue.bytes -= link->queue.frames.front().size();
+      queued -= link->queue.frames.front().size();
       link->queue.frames.pop_front();
     }
     if (link->outgoing.empty()) return;
@@ -289,6 +298,7 @@ struct TlsLinks::State : std::enable_shared_from_this<TlsLinks::State> {
 
   void end(const std::shared_ptr<Link>& link, const std::string& why) {
     if (std::exchange(link->closed, true)) return;
+    queued -= std::exchange(link->queue, {}).bytes;
     error_code ignored;
     link->stream.lowest_layer().close(ignored);
     link->deadline.cancel();
@@ -337,6 +347,7 @@ struct TlsLinks::State : std::enable_shared_from_this<TlsLinks::State> {
   std::map<std::uint32_t, Dial> dialled;
   std::uint32_t next_number = 0;
   std::uint64_t dropped = 0;
+  std::size_t queued = 0;  // bytes, of all links
   bool stopped = false;
 };
 

@@ -16,11 +16,14 @@ namespace bonus::net::nat {
 struct TlsLinkOptions {
   std::size_t max_accepted = 1024;  ///< Further connections are closed at once.
   std::size_t max_dialled = 4;
-  std::size_t queue_bytes = 1 << 20;  ///< Per link; what does not fit is dropped, as a full router would.
+  std::size_t queue_bytes = 1 << 20;         ///< Per link; what does not fit is dropped, as a full router would.
+  std::size_t total_queue_bytes = 64 << 20;  ///< Of all links; beyond it each may still queue `little_queue_bytes`.
+  std::size_t little_queue_bytes = 64 << 10;
   Duration handshake_timeout = std::chrono::seconds(10);
   Duration idle_timeout = std::chrono::seconds(60);  ///< Without a byte from the other end.
   Duration give_up = std::chrono::minutes(2);        ///< A dial without a link for so long is over.
   std::size_t max_handshakes_per_prefix = 8;         ///< Of strangers in one /24 or /56 at a time.
+  std::size_t max_accepted_per_prefix = 128;         ///< With those that stand.
   Duration backoff_min = std::chrono::milliseconds(500), backoff_max = std::chrono::seconds(60);
   /// Connects a socket elsewhere than in this thread's network namespace and calls `done` on the executor, once, with a
   /// connected, non-blocking descriptor, which is taken over. Unset: here.

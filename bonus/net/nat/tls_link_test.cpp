@@ -145,6 +145,48 @@ TEST(TlsLinks, DropsWhatDoesNotFitTheQueue) {
   ASSERT_TRUE(until(io, [&] { return relay.got.size() == sent; }));
 }
 
+TEST(TlsLinks, OneNetworkDoesNotTakeAllLinks) {
+  boost::asio::io_context io;
+  TlsLinkOptions options;
+  options.max_accepted_per_prefix = 2;
+  End relay(io, 1, options), a(io, 2), b(io, 3), c(io, 4);
+  const auto at = relay.links.listen(loopback()).value();
+  (void)a.links.dial({at}, {});
+  (void)b.links.dial({at}, {});
+  ASSERT_TRUE(until(io, [&] { return relay.up.size() == 2; }));
+  (void)c.links.dial({at}, {});
+  io.run_for(milliseconds(300));
+  EXPECT_TRUE(c.up.empty());
+  a.links.stop();
+  EXPECT_TRUE(until(io, [&] { return !c.up.empty(); })) << "its place is free again";
+}
+
+TEST(TlsLinks, QueuesAreBoundedTogetherAndEachHasALittle) {
+  boost::asio::io_context io;
+  TlsLinkOptions options;
+  options.total_queue_bytes = 256 << 10;
+  End relay(io, 1, options), a(io, 2), b(io, 3);
+  const auto at = relay.links.listen(loopback()).value();
+  (void)a.links.dial({at}, {});
+  (void)b.links.dial({at}, {});
+  ASSERT_TRUE(until(io, [&] { return relay.up.size() == 2; }));
+  const std::uint32_t greedy = relay.up.begin()->first, modest = relay.up.rbegin()->first;
+  const auto fill = [&](std::uint32_t via) {
+    std::size_t bytes = 0;
+    for (int i = 0; i < 2000; ++i) bytes += relay.links.send(via, Bytes(1400, 1)) ? 1400U : 0U;
+    return bytes;
+  };
+  for (int round = 0; round < 3; ++round) {  // nothing runs while a round is queued
+    EXPECT_LE(fill(greedy), 400U << 10);
+    const std::size_t little = fill(modest);
+    EXPECT_GE(little, 32U << 10);
+    EXPECT_LE(little, 200U << 10);
+    ASSERT_TRUE(
+        until(io, [&] { return relay.links.send(greedy, Bytes(1, 1)) && relay.links.send(modest, Bytes(1, 1)); }));
+    io.run_for(milliseconds(100));
+  }
+}
+
 TEST(TlsLinks, SurvivesForeignBytesAndSilence) {
   boost::asio::io_context io;
   TlsLinkOptions options;
