@@ -30,8 +30,14 @@ struct PacketCipher::OpenSsl {
     EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
     std::optional<Hash32> key;
     ~Direction() {
+      forget();
       EVP_CIPHER_CTX_free(context);
-      if (key) OPENSSL_cleanse(key->bytes.data(), key->bytes.size());
+    }
+    void forget() {
+      if (!key) return;
+      OPENSSL_cleanse(key->bytes.data(), key->bytes.size());
+      key.reset();
+      EVP_CIPHER_CTX_reset(context);  // and wipes its own copy
     }
     void prepare(const Hash32& wanted, std::uint64_t counter, int encrypt) {
       const auto nonce = nonce_of(counter);
@@ -96,6 +102,11 @@ PacketCipher::PacketCipher(Backend backend) : openssl_(std::make_unique<OpenSsl>
   if (backend != Backend::kOpenSsl) multi_buffer_ = MultiBuffer::make();
 }
 PacketCipher::~PacketCipher() = default;
+
+void PacketCipher::forget() {
+  openssl_->sealing.forget();
+  openssl_->opening.forget();
+}
 
 std::string_view PacketCipher::name() const { return multi_buffer_ ? "ipsec-mb" : "openssl"; }
 

@@ -24,6 +24,8 @@ class PacketCipher {
   void seal(const Hash32& key, std::uint64_t counter, std::uint8_t* data, std::size_t size);
   /// The reverse of data[0, size) with the tag at data[size]. False: not authentic; the bytes are garbage then.
   [[nodiscard]] bool open(const Hash32& key, std::uint64_t counter, std::uint8_t* data, std::size_t size);
+  /// No key stays in memory that is not of a later packet.
+  void forget();
   [[nodiscard]] std::string_view name() const;
 
  private:

@@ -123,8 +123,7 @@ bool Core::wait_for_work() {
     next_timer_ = device->next_timer();
   }
   if (next_timer_) planned_wake_.store(next_timer_->time_since_epoch().count());
-  // An hour bounds the wait where there is no timer, so that a jump of the clock cannot matter.
-  Duration wait = std::chrono::hours(1);
+  Duration wait = options.forget_keys_after;  // which the caller looks after
   if (next_timer_) wait = std::clamp(*next_timer_ - clock.now(), Duration::zero(), wait);
   if (!work_event_) wait = std::min<Duration>(wait, kBlindWait);
   {

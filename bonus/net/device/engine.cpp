@@ -27,14 +27,34 @@ constexpr std::size_t kControlBatch = 256;
 constexpr std::size_t kBusyBatch = 8;
 constexpr auto kGatherTime = std::chrono::milliseconds(2);
 constexpr int kRetryMs = 100;
+// Packets of the TUN between two looks at whether to stop: its queue need never be empty.
+constexpr int kTunBurst = 4096;
 
 // Waits until `fd` can be read. False: the engine stops.
-bool wait_readable(int fd, int stop, int timeout_ms = -1) {
+bool wait_readable(int fd, int stop, int timeout_ms) {
   std::array<pollfd, 2> wait{pollfd{.fd = stop, .events = POLLIN, .revents = 0},
                              pollfd{.fd = fd, .events = POLLIN, .revents = 0}};
   std::ignore = ::poll(wait.data(), fd < 0 ? 1 : 2, timeout_ms);
   return wait[0].revents == 0;
 }
+
+// What is due every so often.
+class Periodic {
+ public:
+  explicit Periodic(Duration every) : every_(every) {}
+  bool due(Instant now) {
+    if (now < next_) return false;
+    next_ = now + every_;
+    return true;
+  }
+  [[nodiscard]] int wait_ms() const {
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(every_).count());
+  }
+
+ private:
+  Duration every_;
+  Instant next_;
+};
 
 }  // namespace
 
@@ -66,8 +86,10 @@ struct Engine::Impl {
   void run_outbound() {
     std::vector<std::uint8_t> buffer(kMaxIpPacket + 1);
     bool reported = false;
-    while (wait_readable(core.tun.fd(), stop_event.get())) {
-      while (true) {
+    Periodic forgetting(core.options.forget_keys_after);
+    while (wait_readable(core.tun.fd(), stop_event.get(), forgetting.wait_ms())) {
+      if (const Instant now = core.clock.now(); forgetting.due(now)) outbound.forget_ended(now);
+      for (int i = 0; i < kTunBurst; ++i) {
         VnetHeader header;
         const auto size = core.tun.read(header, buffer);
         if (!size) {
@@ -88,7 +110,9 @@ struct Engine::Impl {
   void run_inbound() {
     std::array<Receiver::Message, UdpSocket::kBatch> messages;
     bool more = false;  // the last batch was full: the next one waits already
-    while (more ? !core.stopping : wait_readable(core.udp->fd(), stop_event.get())) {
+    Periodic forgetting(core.options.forget_keys_after);
+    while (more ? !core.stopping : wait_readable(core.udp->fd(), stop_event.get(), forgetting.wait_ms())) {
+      if (const Instant now = core.clock.now(); forgetting.due(now)) inbound.forget_ended(now);
       const auto received = core.udp->receive(more);
       if (received.empty()) continue;
       receives.add();
@@ -104,8 +128,14 @@ struct Engine::Impl {
     // On Linux a thread has its own nice value; refused without privilege, and then it stays as it is.
     std::ignore = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), core.options.control_nice);
     Core::Work work;
+    Periodic forgetting(core.options.forget_keys_after);
     while (!core.stopping) {
       bool behind = core.wait_for_work() && receive_initiations();
+      if (const Instant now = core.clock.now(); forgetting.due(now)) {
+        const std::lock_guard guard(control_mutex);
+        control_outbound.forget_ended(now);
+        control_inbound.forget_ended(now);
+      }
       core.take_work(kControlBatch, work);
       behind = behind || work.backlog > core.options.under_load_control;
       serve_handshakes(work, behind);

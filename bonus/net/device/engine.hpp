@@ -21,6 +21,9 @@ struct EngineOptions {
   std::size_t max_injected = 4096;  ///< Datagrams of relays that wait.
   /// Above this many waiting handshake datagrams the device asks for cookies.
   std::size_t under_load_control = 64;
+  /// Keys of ended sessions stay with the threads for at most twice as long (WireGuard whitepaper, section 6.3: nothing
+  /// of old packets can be read by who takes the machine later).
+  Duration forget_keys_after = std::chrono::seconds(30);
   /// Of the control thread, where the process may (CAP_SYS_NICE): its work is bounded, and a machine full of containers
   /// or a flow at full speed must not keep new sessions out.
   int control_nice = -10;

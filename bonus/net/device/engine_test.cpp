@@ -134,10 +134,12 @@ class EngineTest : public ::testing::Test {
     tunnel::DeviceOptions device;
     device.discover = discover;
     auto& clock = runtime::system_clock();
+    EngineOptions engine_options;
+    engine_options.forget_keys_after = 50ms;
     auto engine = Engine::start(
         std::move(*tun), std::move(*udp),
         std::make_unique<tunnel::Device>(node.secret, device, runtime::system_random(), clock.now(), clock.unix_ms()),
-        {}, node.hooks, clock);
+        engine_options, node.hooks, clock);
     ASSERT_TRUE(engine) << engine.error().message;
     node.engine = std::move(*engine);
     // The kernel finishes a new IPv6 address in the background; until then it has no local route.
@@ -308,6 +310,32 @@ TEST_F(EngineTest, PacketsCrossAndForeignDatagramsAreHandedOver) {
   EXPECT_GE(stats.received_packets, 1u);
   a_.engine->stop();
   a_.engine->stop();
+}
+
+TEST_F(EngineTest, KeysOfEndedSessionsAreForgottenWithoutTraffic) {
+  make(a_, 1);
+  if (IsSkipped() || HasFatalFailure()) return;
+  make(b_, 2);
+  if (HasFatalFailure()) return;
+  const tunnel::PeerRef peers[] = {add_peer(a_, b_, direct(b_)), add_peer(b_, a_, std::nullopt)};
+  for (std::uint8_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(say(a_, 2, 300, i));
+    EXPECT_TRUE(hear(b_));
+    ASSERT_TRUE(say(b_, 1, 300, i));
+    EXPECT_TRUE(hear(a_));
+  }
+  const Node* nodes[] = {&a_, &b_};
+  for (std::size_t i = 0; i < 2; ++i) {
+    std::weak_ptr<tunnel::Session> session;
+    nodes[i]->engine->read_device([&](const tunnel::Device& device, Instant now) {
+      const auto route = device.peer_route(peers[i], now);
+      ASSERT_TRUE(route);
+      session = route->session;
+    });
+    nodes[i]->engine->with_device(
+        [&](tunnel::Device& device, Instant, tunnel::Actions&) { device.remove_peer(peers[i]); });
+    EXPECT_TRUE(eventually([&] { return session.expired(); }));
+  }
 }
 
 TEST_F(EngineTest, RelayedDatagramsAreAsGoodAsDirectOnes) {

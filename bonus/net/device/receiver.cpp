@@ -72,6 +72,16 @@ void Receiver::receive(std::span<const Message> messages, Instant now) {
   });
 }
 
+void Receiver::forget_ended(Instant now) {
+  const std::uint64_t version = core_.device->version();
+  for (Entry& entry : cache_) {
+    if (!entry.session || (entry.used && entry.version == version && !entry.session->expired(now))) continue;
+    entry.used = false;
+    entry.session = {};
+  }
+  cipher_.forget();
+}
+
 Receiver::Entry* Receiver::find(std::uint32_t index, Instant now) {
   Entry& entry = cache_[index % kCacheEntries];
   const std::uint64_t version = core_.device->version(), mtu_version = core_.mtu_version.load();

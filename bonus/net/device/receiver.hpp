@@ -18,6 +18,8 @@ class Receiver {
   };
   /// One batch. Control first, then bulk; everything is with the TUN on return.
   void receive(std::span<const Message> messages, Instant now);
+  /// Lets go of sessions that have ended, and their keys.
+  void forget_ended(Instant now);
 
   struct Counters {
     Counter packets, bytes, writes, unknown_session, authentication, replay, source, malformed, refused, foreign,

@@ -28,6 +28,17 @@ static_assert(kCacheEntries == std::size_t{1} << (64 - 54));
 
 Sender::Sender(Core& core) : core_(core), cache_(kCacheEntries), arena_(kArenaBytes), scratch_(kMaxIpPacket) {}
 
+void Sender::forget_ended(Instant now) {
+  const std::uint64_t version = core_.device->version();
+  for (Entry& entry : cache_) {
+    if (!entry.route.session || (entry.used && entry.version == version && !entry.route.session->expired(now)))
+      continue;
+    entry.used = false;
+    entry.route = {};
+  }
+  cipher_.forget();
+}
+
 Sender::Entry* Sender::find(const Ipv6& destination, Instant now) {
   Entry& entry = cache_[slot_of(destination)];
   const std::uint64_t version = core_.device->version(), mtu_version = core_.mtu_version.load();

@@ -18,6 +18,8 @@ class Sender {
   /// Bytes that wait for flush().
   [[nodiscard]] std::size_t pending() const { return used_; }
   void flush();
+  /// Lets go of sessions that have ended, and their keys.
+  void forget_ended(Instant now);
 
   struct Counters {
     Counter packets, bytes, sends, malformed, no_session, refused, too_big;
