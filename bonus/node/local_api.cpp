@@ -96,13 +96,29 @@ bool host_is_local(const http::Request& request) {
   return !error || host == "localhost" || host.ends_with(".localhost");
 }
 
+bool is_of_foreign_page(const http::Request& request) {
+  const auto site = request.headers.get("Sec-Fetch-Site");
+  if (site && *site != "same-origin" && *site != "none") {
+    // A link that a person follows in a window of its own shows the answer to that person only.
+    const bool followed = request.method == "GET" && request.headers.get("Sec-Fetch-Mode") == "navigate" &&
+                          request.headers.get("Sec-Fetch-Dest") == "document";
+    if (!followed) return true;
+  }
+  const auto origin = request.headers.get("Origin");
+  if (!origin) return false;
+  const std::size_t scheme = origin->find("://");
+  return scheme == std::string::npos || origin->substr(scheme + 3) != request.headers.get("Host").value_or("");
+}
+
 Task<> LocalApi::handle(Exchange& exchange) {
   Result<> done;
-  if (host_is_local(exchange.request())) {
+  if (!host_is_local(exchange.request())) {
+    done = fail(ErrorCode::kDenied, "the Host header is neither an address nor localhost");
+  } else if (is_of_foreign_page(exchange.request())) {
+    done = fail(ErrorCode::kDenied, "this API is not for web pages of other origins");
+  } else {
     auto task = dispatch(exchange);
     done = co_await std::move(task);
-  } else {
-    done = fail(ErrorCode::kDenied, "the Host header is neither an address nor localhost");
   }
   if (done) co_return;
   int status = http_status(done.error().code);

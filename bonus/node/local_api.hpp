@@ -83,5 +83,8 @@ class LocalApi {
 [[nodiscard]] std::string error_json(const Error& error);
 /// The Host header names an address or localhost: a web page that rebinds its own name to this machine is refused.
 [[nodiscard]] bool host_is_local(const runtime::http::Request& request);
+/// A browser says that a page of another origin sent it (Origin of RFC 6454, Sec-Fetch-Site of Fetch Metadata): such a
+/// page cannot read the answer, but what asking alone does is not for it either.
+[[nodiscard]] bool is_of_foreign_page(const runtime::http::Request& request);
 
 }  // namespace bonus::node

@@ -146,6 +146,7 @@ class LocalApiTest : public testing::LoopFixture {
       out.headers.set("Authorization",
                       sign_authorization(wallet(*signer).key, method, path, runtime::system_clock().unix_s()).value());
     if (!host_.empty()) out.headers.set("Host", host_);
+    for (const auto& [name, value] : browser_) out.headers.set(name, value);
     const auto answer = http::send_blocking(std::move(out)).value();
     return {answer.status, std::string(as_text(answer.body))};
   }
@@ -185,6 +186,7 @@ class LocalApiTest : public testing::LoopFixture {
   std::unique_ptr<LocalApi> api_;
   std::unique_ptr<http::Server> server_;
   std::string host_;
+  std::vector<std::pair<std::string, std::string>> browser_;  // fields of every request
 };
 
 TEST_F(LocalApiTest, StatusAndPeers) {
@@ -205,6 +207,25 @@ TEST_F(LocalApiTest, UnknownPathsAndForeignHosts) {
   EXPECT_EQ(request("GET", "/v1/status").status, 401);
   host_ = "localhost:80";
   EXPECT_EQ(request("GET", "/v1/status").status, 200);
+}
+
+TEST_F(LocalApiTest, PagesOfOtherOriginsAreRefused) {
+  host_ = "localhost:7070";
+  const auto status = [this](std::vector<std::pair<std::string, std::string>> fields) {
+    browser_ = std::move(fields);
+    return request("GET", "/v1/status").status;
+  };
+  EXPECT_EQ(status({{"Origin", "http://evil.example"}}), 401);
+  EXPECT_EQ(status({{"Origin", "null"}}), 401);
+  EXPECT_EQ(status({{"Origin", "http://localhost:8080"}}), 401) << "the gateway's pages are strangers'";
+  EXPECT_EQ(status({{"Origin", "http://localhost:7070"}}), 200);
+  EXPECT_EQ(status({{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Mode", "no-cors"}}), 401);
+  EXPECT_EQ(status({{"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Mode", "no-cors"}}), 401);
+  EXPECT_EQ(status({{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Mode", "navigate"}, {"Sec-Fetch-Dest", "iframe"}}),
+            401);
+  EXPECT_EQ(status({{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Mode", "navigate"}, {"Sec-Fetch-Dest", "document"}}),
+            200);
+  EXPECT_EQ(status({{"Sec-Fetch-Site", "none"}}), 200) << "typed";
 }
 
 TEST_F(LocalApiTest, SmallBlobs) {
