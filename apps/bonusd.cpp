@@ -12,6 +12,7 @@
 
 #include "apps/bonusd_eth.hpp"
 #include "bonus/base/log.hpp"
+#include "bonus/base/os.hpp"
 #include "bonus/node/config.hpp"
 #include "bonus/node/identity.hpp"
 #include "bonus/node/node.hpp"
@@ -35,6 +36,12 @@ int run(const std::string& path) {
   options.json = config->log.json;
   options.file = config->log.file;
   bonus::log::configure(options);
+
+  // The usual bound of 1024 is for programs that use select(2); a ledger and a thousand peers need more.
+  constexpr std::uint64_t kFewFiles = 8192;
+  if (const auto files = bonus::raise_open_files(); files < kFewFiles)
+    bonus::log::warn("node", "few_open_files",
+                     {{"limit", files}, {"wanted", kFewFiles}, {"hint", "raise LimitNOFILE or ulimit -Hn"}});
 
   // One thread until the node has left for its own namespace: no other may be left behind in the machine's.
   auto identity = bonus::node::load_identity(config->node, bonus::runtime::system_disk(), true);

@@ -2,11 +2,20 @@
 #include "bonus/base/os.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 #include <cstring>
 
 namespace bonus {
+
+std::uint64_t raise_open_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return 0;
+  const rlim_t before = files.rlim_cur;
+  files.rlim_cur = files.rlim_max;
+  return ::setrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : before;
+}
 
 Error os_error(std::string_view doing, std::string_view subject, int code) {
   ErrorCode kind = ErrorCode::kIo;

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -32,6 +33,9 @@ class Fd {
  private:
   int fd_ = -1;
 };
+
+/// Raises this process's bound on descriptors to the highest it may have, and returns that; what was there if it fails.
+std::uint64_t raise_open_files();
 
 /// "doing subject: reason" (errno(3)): kDenied for EPERM and EACCES, kNotFound for what is not there, kExists,
 /// kExhausted for a full disk or table, kUnavailable and kTimeout for a peer, kIo otherwise.

@@ -29,7 +29,8 @@ class Transport final : public GrpcTransport {
       : executor_(std::move(executor)),
         self_(self),
         options_(std::move(options)),
-        handlers_(std::make_shared<Handlers>(executor_, options_.identify, options_.max_concurrent_calls)),
+        handlers_(std::make_shared<Handlers>(executor_, options_.identify, options_.max_concurrent_calls,
+                                             options_.max_concurrent_per_caller)),
         service_(handlers_) {}
   ~Transport() override { Transport::stop(); }
   Transport(const Transport&) = delete;
@@ -51,6 +52,11 @@ class Transport final : public GrpcTransport {
     builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &bound);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetMaxReceiveMessageSize(static_cast<int>(kMaxFrameBytes) + 1024);
+    // What is not handled yet counts for nobody: streams of one connection, and the memory of all.
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                               static_cast<int>(options_.max_concurrent_per_caller + kNotifiesPerCaller));
+    grpc::ResourceQuota memory("node");
+    builder.SetResourceQuota(memory.Resize(options_.server_memory_bytes));
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     if (!server_ || bound <= 0) {

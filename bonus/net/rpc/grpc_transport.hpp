@@ -26,7 +26,9 @@ struct TransportOptions {
   std::size_t max_on_demand = 1024;          ///< Nodes that were never set_peer() but are called or answered.
   std::size_t notify_queue_messages = 4096;  ///< Per peer; beyond it the oldest message is dropped.
   std::size_t notify_queue_bytes = 32u << 20;
-  std::size_t max_concurrent_calls = 512;              ///< Calls and streams served at once.
+  std::size_t max_concurrent_calls = 2048;  ///< Calls and streams served at once.
+  std::size_t max_concurrent_per_caller = 384;
+  std::size_t server_memory_bytes = 512u << 20;        ///< Of what callers send and is not handled yet.
   Duration idle_on_demand = std::chrono::seconds(60);  ///< A link on demand that is unused for so long is closed.
 };
 

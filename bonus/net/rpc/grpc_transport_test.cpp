@@ -11,6 +11,8 @@
 #include <future>
 #include <thread>
 
+#include "bonus/net/rpc/service.hpp"
+
 namespace bonus::net::rpc {
 namespace {
 
@@ -39,8 +41,8 @@ struct World {
     return done.get();
   }
   /// On loopback every caller has one address; the tests say whose it is.
-  std::unique_ptr<GrpcTransport> node(std::uint8_t n, std::uint16_t port = 0, std::uint8_t caller = 1) {
-    TransportOptions options;
+  std::unique_ptr<GrpcTransport> node(std::uint8_t n, std::uint16_t port = 0, std::uint8_t caller = 1,
+                                      TransportOptions options = {}) {
     options.listen = "127.0.0.1:" + std::to_string(port);
     options.target = [](const Peer& peer) { return peer.endpoint; };
     options.identify = [caller](const Ipv6& source) -> Result<NodeId> {
@@ -224,6 +226,42 @@ TEST(GrpcTransport, UnknownStreamServiceBreaksOff) {
   const Peer to = peer_of(2, b->port());
   ASSERT_TRUE(a->set_peer(to).has_value());
   EXPECT_EQ(world.run(read_unknown(*a, to.id)).error().code, ErrorCode::kUnavailable);
+}
+
+TEST(Load, ACallerTakesItsShareOnly) {
+  Load load(5, 3);
+  const auto who = [](std::uint8_t n) { return crypto::node_id(key_of(n).public_key()); };
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(load.take(who(1)));
+  EXPECT_FALSE(load.take(who(1)));
+  EXPECT_TRUE(load.take(who(2)));
+  EXPECT_TRUE(load.take(who(3)));
+  EXPECT_FALSE(load.take(who(2)));  // of all there is
+  load.give_back(who(1));
+  EXPECT_TRUE(load.take(who(2)));
+  EXPECT_FALSE(load.take(who(1)));
+}
+
+TEST(GrpcTransport, SilentStreamsCountForTheirCaller) {
+  World world;
+  auto a = world.node(1);
+  TransportOptions narrow;
+  narrow.max_concurrent_per_caller = 2;
+  auto b = world.node(2, 0, 1, std::move(narrow));
+  b->on_call("echo", echo_with_sender);
+  b->on_stream("echo", echo_stream);
+  ASSERT_TRUE(b->start().has_value());
+  const Peer to = peer_of(2, b->port());
+  ASSERT_TRUE(a->set_peer(to).has_value());
+  const auto call = [&] { return world.run(a->call(to.id, "echo", Bytes{}, std::chrono::seconds(5))); };
+  auto first = world.run(a->open(to.id, "echo", Bytes{1}));
+  auto second = world.run(a->open(to.id, "echo", Bytes{2}));
+  ASSERT_TRUE(first && second);
+  std::vector<std::uint8_t> byte(1);
+  EXPECT_EQ(world.run((*first)->read(byte)).value(), 1u);
+  EXPECT_EQ(world.run((*second)->read(byte)).value(), 1u);
+  EXPECT_EQ(call().error().code, ErrorCode::kExhausted);
+  first->reset();
+  EXPECT_TRUE(eventually([&] { return call().has_value(); }));
 }
 
 TEST(GrpcTransport, ARemovedPeerIsNoPeer) {

@@ -21,28 +21,31 @@ Result<NodeId> caller_of(const Handlers& handlers, const grpc::CallbackServerCon
 
 Bytes to_bytes(const std::string& text) { return {text.begin(), text.end()}; }
 
-/// Counts one unit of concurrent work for as long as it lives.
+/// One unit of a load for as long as it lives.
 class Slot {
  public:
-  static std::shared_ptr<Slot> take(const std::shared_ptr<Handlers>& handlers) {
-    if (handlers->active.fetch_add(1) >= handlers->max_active) {
-      handlers->active.fetch_sub(1);
-      return nullptr;
-    }
-    return std::make_shared<Slot>(handlers);
+  /// Nothing when there is no room.
+  static std::shared_ptr<Slot> take(const std::shared_ptr<Handlers>& handlers, Load Handlers::* load,
+                                    const NodeId& caller) {
+    if (!(handlers.get()->*load).take(caller)) return nullptr;
+    return std::make_shared<Slot>(handlers, load, caller);
   }
-  explicit Slot(std::shared_ptr<Handlers> handlers) : handlers_(std::move(handlers)) {}
-  ~Slot() { handlers_->active.fetch_sub(1); }
+  Slot(std::shared_ptr<Handlers> handlers, Load Handlers::* load, const NodeId& caller)
+      : handlers_(std::move(handlers)), load_(load), caller_(caller) {}
+  ~Slot() { (handlers_.get()->*load_).give_back(caller_); }
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
 
  private:
   std::shared_ptr<Handlers> handlers_;
+  Load Handlers::* load_;
+  NodeId caller_;
 };
 
 class NotifyReactor final : public grpc::ServerBidiReactor<v1::Notice, v1::Empty> {
  public:
-  NotifyReactor(std::shared_ptr<Handlers> handlers, NodeId from) : handlers_(std::move(handlers)), from_(from) {
+  NotifyReactor(std::shared_ptr<Handlers> handlers, NodeId from, std::shared_ptr<Slot> slot)
+      : handlers_(std::move(handlers)), from_(from), slot_(std::move(slot)) {
     // The client takes the initial metadata as the sign that it is connected.
     StartSendInitialMetadata();
     StartRead(&notice_);
@@ -70,6 +73,7 @@ class NotifyReactor final : public grpc::ServerBidiReactor<v1::Notice, v1::Empty
  private:
   std::shared_ptr<Handlers> handlers_;
   NodeId from_;
+  std::shared_ptr<Slot> slot_;
   v1::Notice notice_;
 };
 
@@ -105,7 +109,8 @@ runtime::Task<> serve_call(std::shared_ptr<Handlers> handlers, const Transport::
 
 class OpenReactor final : public FrameLink, public grpc::ServerBidiReactor<v1::Frame, v1::Frame> {
  public:
-  OpenReactor(std::shared_ptr<Handlers> handlers, NodeId from) : handlers_(std::move(handlers)), from_(from) {}
+  OpenReactor(std::shared_ptr<Handlers> handlers, NodeId from, std::shared_ptr<Slot> slot)
+      : handlers_(std::move(handlers)), from_(from), slot_(std::move(slot)) {}
   void accept() {
     self_ = std::static_pointer_cast<OpenReactor>(shared_from_this());
     StartRead(&first_);
@@ -117,16 +122,14 @@ class OpenReactor final : public FrameLink, public grpc::ServerBidiReactor<v1::F
     }
     accepted_ = true;
     const auto handler = handlers_->streams.find(first_.service());
-    auto slot = Slot::take(handlers_);
-    if (!ok || handler == handlers_->streams.end() || !slot) {
-      close_with(!ok     ? grpc::Status::CANCELLED
-                 : !slot ? grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams")
-                         : grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "no such service: " + first_.service()));
+    if (!ok || handler == handlers_->streams.end()) {
+      close_with(!ok ? grpc::Status::CANCELLED
+                     : grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "no such service: " + first_.service()));
       return;
     }
     boost::asio::co_spawn(
         handlers_->executor,
-        run(&handler->second, from_, to_bytes(first_.data()), std::make_unique<LinkStream>(self_), std::move(slot)),
+        run(&handler->second, from_, to_bytes(first_.data()), std::make_unique<LinkStream>(self_), std::move(slot_)),
         boost::asio::detached);
   }
   void OnWriteDone(bool ok) override { write_done(ok); }
@@ -158,6 +161,7 @@ class OpenReactor final : public FrameLink, public grpc::ServerBidiReactor<v1::F
 
   std::shared_ptr<Handlers> handlers_;
   NodeId from_;
+  std::shared_ptr<Slot> slot_;  // from before the first frame, so that silent streams count
   v1::Frame first_;
   bool accepted_ = false;
   std::atomic<bool> finished_ = false;
@@ -172,14 +176,35 @@ class Refusal final : public Reactor {
   void OnDone() override { delete this; }
 };
 
+grpc::Status crowded() { return {grpc::StatusCode::RESOURCE_EXHAUSTED, "this node serves too much already"}; }
 grpc::Status denied(const Error& error) { return {grpc::StatusCode::UNAUTHENTICATED, error.message}; }
 
 }  // namespace
 
+bool Load::take(const NodeId& caller) {
+  const std::scoped_lock lock(mutex_);
+  std::size_t& share = share_[caller];
+  if (active_ >= most_ || share >= most_per_caller_) {
+    if (share == 0) share_.erase(caller);
+    return false;
+  }
+  ++share;
+  ++active_;
+  return true;
+}
+
+void Load::give_back(const NodeId& caller) {
+  const std::scoped_lock lock(mutex_);
+  --active_;
+  if (const auto found = share_.find(caller); --found->second == 0) share_.erase(found);
+}
+
 grpc::ServerBidiReactor<v1::Notice, v1::Empty>* NodeService::Notify(grpc::CallbackServerContext* context) {
   const auto from = caller_of(*handlers_, *context);
   if (!from) return new Refusal<grpc::ServerBidiReactor<v1::Notice, v1::Empty>>(denied(from.error()));
-  return new NotifyReactor(handlers_, *from);
+  auto slot = Slot::take(handlers_, &Handlers::notifies, *from);
+  if (!slot) return new Refusal<grpc::ServerBidiReactor<v1::Notice, v1::Empty>>(crowded());
+  return new NotifyReactor(handlers_, *from, std::move(slot));
 }
 
 grpc::ServerUnaryReactor* NodeService::Call(grpc::CallbackServerContext* context, const v1::CallRequest* request,
@@ -195,7 +220,7 @@ grpc::ServerUnaryReactor* NodeService::Call(grpc::CallbackServerContext* context
     reactor->answer(fail(ErrorCode::kUnsupported, "this node has no service \"" + request->service() + "\""));
     return reactor;
   }
-  auto slot = Slot::take(handlers_);
+  auto slot = Slot::take(handlers_, &Handlers::calls_and_streams, *from);
   if (!slot) {
     reactor->answer(fail(ErrorCode::kExhausted, "this node serves too many calls already"));
     return reactor;
@@ -210,7 +235,9 @@ grpc::ServerUnaryReactor* NodeService::Call(grpc::CallbackServerContext* context
 grpc::ServerBidiReactor<v1::Frame, v1::Frame>* NodeService::Open(grpc::CallbackServerContext* context) {
   const auto from = caller_of(*handlers_, *context);
   if (!from) return new Refusal<grpc::ServerBidiReactor<v1::Frame, v1::Frame>>(denied(from.error()));
-  auto reactor = std::make_shared<OpenReactor>(handlers_, *from);
+  auto slot = Slot::take(handlers_, &Handlers::calls_and_streams, *from);
+  if (!slot) return new Refusal<grpc::ServerBidiReactor<v1::Frame, v1::Frame>>(crowded());
+  auto reactor = std::make_shared<OpenReactor>(handlers_, *from, std::move(slot));
   reactor->accept();
   return reactor.get();
 }

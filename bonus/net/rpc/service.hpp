@@ -1,9 +1,9 @@
 // The server side: dispatches gRPC calls of other nodes to the handlers that the node's components registered.
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "bonus/net/api/address.hpp"
@@ -12,18 +12,37 @@
 
 namespace bonus::net::rpc {
 
-/// Handlers by service name and the bound on concurrent work. Immutable once the server runs; shared by all reactors,
+/// Counts what is served at once: in all, and for each caller, so that nobody takes everybody else's share.
+/// Thread-safe.
+class Load {
+ public:
+  Load(std::size_t most, std::size_t most_per_caller) : most_(most), most_per_caller_(most_per_caller) {}
+  /// False: too much is served already. Each true asks for a give_back().
+  [[nodiscard]] bool take(const NodeId& caller);
+  void give_back(const NodeId& caller);
+
+ private:
+  const std::size_t most_, most_per_caller_;
+  std::mutex mutex_;
+  std::size_t active_ = 0;               // guarded by mutex_
+  std::map<NodeId, std::size_t> share_;  // guarded by mutex_; nobody stands here with 0
+};
+
+/// Streams of messages of one caller: one, and what a reconnect has not ended yet.
+inline constexpr std::size_t kNotifiesPerCaller = 4, kNotifies = 2048;
+
+/// Handlers by service name and the bounds on concurrent work. Immutable once the server runs; shared by all reactors,
 /// which may outlive the transport by the time that gRPC needs to end them.
 struct Handlers {
-  Handlers(runtime::Executor e, std::function<Result<NodeId>(const Ipv6&)> who, std::size_t limit)
-      : executor(std::move(e)), identify(std::move(who)), max_active(limit) {}
+  Handlers(runtime::Executor e, std::function<Result<NodeId>(const Ipv6&)> who, std::size_t most,
+           std::size_t most_per_caller)
+      : executor(std::move(e)), identify(std::move(who)), calls_and_streams(most, most_per_caller) {}
   runtime::Executor executor;
   std::function<Result<NodeId>(const Ipv6&)> identify;
   std::map<std::string, Transport::MessageHandler, std::less<>> messages;
   std::map<std::string, Transport::CallHandler, std::less<>> calls;
   std::map<std::string, Transport::StreamHandler, std::less<>> streams;
-  std::size_t max_active;
-  std::atomic<std::size_t> active = 0;
+  Load calls_and_streams, notifies{kNotifies, kNotifiesPerCaller};
 };
 
 inline constexpr std::size_t kMaxFrameBytes = 16 << 20;
