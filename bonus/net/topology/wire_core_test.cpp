@@ -204,6 +204,32 @@ TEST(WireCore, WhatDoesNotBelongIsCounted) {
   EXPECT_EQ(core.counters(0).overflow, 2u);
 }
 
+TEST(WireCore, TooBigIsToldToTheSenderOfIpv6Too) {
+  WireConfig c = config();
+  c.attachments[0].addresses = {ip("2001:db8::2")};
+  c.attachments[1].addresses = {ip("2001:db8:1::2")};
+  c.attachments[1].access.mtu = 1400;
+  WireCore core(c);
+  Frame frame;
+  frame.data.resize(1450);
+  frame.data[0] = 0x60;
+  put16(frame.data, 4, frame.data.size() - 40);
+  frame.data[6] = 17;
+  frame.data[7] = 64;
+  std::memcpy(&frame.data[8], c.attachments[0].addresses[0].bytes.data(), 16);
+  std::memcpy(&frame.data[24], c.attachments[1].addresses[0].bytes.data(), 16);
+  core.offer(0, frame, kStart);
+  const auto got = arrivals(core);
+  ASSERT_EQ(got.size(), 1u);
+  const Bytes& answer = got[0].second.data;
+  EXPECT_EQ(answer[40], 2);
+  EXPECT_EQ(get16(answer, 46), 1400u);
+  EXPECT_EQ(BytesView(answer).subspan(24, 16)[15], 2);
+  std::uint32_t pseudo = 58 + static_cast<std::uint32_t>(answer.size() - 40);
+  for (std::size_t at = 8; at < 40; at += 2) pseudo += static_cast<std::uint32_t>(get16(answer, at));
+  EXPECT_EQ(checksum(BytesView(answer).subspan(40), pseudo), 0);
+}
+
 TEST(WireCore, TooBigIsToldToTheSender) {
   auto c = config();
   c.attachments[1].access.mtu = 1300;
