@@ -29,10 +29,10 @@ Sealer::~Sealer() {
   for (auto& entry : recent_) sodium_memzero(entry.key.bytes.data(), entry.key.bytes.size());
 }
 
-Result<Hash32> Sealer::key_for(const crypto::X25519Public& peer) {
+Result<std::pair<Hash32, bool>> Sealer::key_for(const crypto::X25519Public& peer) {
   if (const auto found = index_.find(peer); found != index_.end()) {
     recent_.splice(recent_.begin(), recent_, found->second);
-    return found->second->key;
+    return std::pair(found->second->key, true);
   }
   TRY_ASSIGN(const auto shared, crypto::x25519(secret_, peer));
   // Both ends derive the same key: the two public keys enter in order of their bytes.
@@ -43,6 +43,10 @@ Result<Hash32> Sealer::key_for(const crypto::X25519Public& peer) {
   append(in, std::max(public_, peer));
   const Hash32 key = crypto::blake2s(in);
   sodium_memzero(in.data(), in.size());
+  return std::pair(key, false);
+}
+
+void Sealer::remember(const crypto::X25519Public& peer, const Hash32& key) {
   recent_.push_front({peer, key});
   index_[peer] = recent_.begin();
   if (recent_.size() > limit_) {
@@ -50,11 +54,12 @@ Result<Hash32> Sealer::key_for(const crypto::X25519Public& peer) {
     index_.erase(recent_.back().peer);
     recent_.pop_back();
   }
-  return key;
 }
 
 Result<Bytes> Sealer::seal(DatagramKind kind, const crypto::X25519Public& to, BytesView payload) {
-  TRY_ASSIGN(const auto key, key_for(to));
+  TRY_ASSIGN(const auto known, key_for(to));
+  const auto& [key, cached] = known;
+  if (!cached) remember(to, key);
   Bytes out(kSealOverhead + payload.size());
   out[0] = static_cast<std::uint8_t>(kind);
   std::ranges::copy(public_.bytes, out.begin() + 1);
@@ -77,13 +82,14 @@ Result<Sealer::Opened> Sealer::open(BytesView datagram) {
   Opened out;
   out.kind = static_cast<DatagramKind>(datagram[0]);
   std::ranges::copy(datagram.subspan(1, 32), out.from.bytes.begin());
-  auto key = key_for(out.from);
-  if (!key) return fail(ErrorCode::kCorrupt, "the datagram's sender has no usable key");
+  const auto known = key_for(out.from);
+  if (!known) return fail(ErrorCode::kCorrupt, "the datagram's sender has no usable key");
   out.payload.resize(datagram.size() - kSealOverhead);
   if (crypto_aead_xchacha20poly1305_ietf_decrypt(out.payload.data(), nullptr, nullptr, datagram.data() + kHead + kNonce,
                                                  datagram.size() - kHead - kNonce, datagram.data(), kHead,
-                                                 datagram.data() + kHead, key->bytes.data()) != 0)
+                                                 datagram.data() + kHead, known->first.bytes.data()) != 0)
     return fail(ErrorCode::kCorrupt, "the datagram was not sealed for this node");
+  if (!known->second) remember(out.from, known->first);
   return out;
 }
 

@@ -41,7 +41,8 @@ class Sealer {
     crypto::X25519Public from;
     Bytes payload;
   };
-  /// kCorrupt. Costs an X25519 for a sender not in the cache: limit strangers before (PrefixLimiter).
+  /// kCorrupt. Costs an X25519 for a sender not in the cache: limit strangers before (PrefixLimiter). Who has not
+  /// sealed anything for us does not get into the cache.
   [[nodiscard]] Result<Opened> open(BytesView datagram);
   /// Whether opening a datagram costs no key agreement.
   [[nodiscard]] bool knows(BytesView datagram) const;
@@ -51,7 +52,9 @@ class Sealer {
     crypto::X25519Public peer;
     Hash32 key;
   };
-  [[nodiscard]] Result<Hash32> key_for(const crypto::X25519Public& peer);
+  /// The key and whether it was in the cache.
+  [[nodiscard]] Result<std::pair<Hash32, bool>> key_for(const crypto::X25519Public& peer);
+  void remember(const crypto::X25519Public& peer, const Hash32& key);
   crypto::X25519Secret secret_;
   crypto::X25519Public public_;
   runtime::Random& random_;

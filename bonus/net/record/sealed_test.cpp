@@ -52,6 +52,20 @@ TEST_F(SealedTest, TheCacheIsBounded) {
   EXPECT_TRUE(bob_.open(first));
 }
 
+TEST_F(SealedTest, WhoSealedNothingDoesNotPushTheOthersOut) {
+  Sealer small(secret(1), runtime::system_random(), 4);
+  const auto good = bob_.seal(DatagramKind::kDht, small.public_key(), as_bytes("hello")).value();
+  ASSERT_TRUE(small.open(good));
+  Bytes junk(kSealOverhead + 40, 7);
+  junk[0] = 0xB0;
+  for (int i = 0; i < 100; ++i) {
+    runtime::system_random().fill(std::span(junk).subspan(1, 32));
+    EXPECT_FALSE(small.open(junk));
+    EXPECT_FALSE(small.knows(junk)) << "it goes on to cost its prefix";
+  }
+  EXPECT_TRUE(small.knows(good));
+}
+
 TEST_F(SealedTest, LowOrderKeysAreRefused) {
   EXPECT_FALSE(alice_.seal(DatagramKind::kDht, {}, {}));
   Bytes forged(kSealOverhead, 0);
