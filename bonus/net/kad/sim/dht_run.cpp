@@ -229,6 +229,7 @@ class Run {
                         : swarm_.find(from, root);
     if (!id) {
       ++report_.lookups;
+      asking_ = {SIZE_MAX, 0};
       return;
     }
     if (!answered_at_once_) waiting_.insert({*id * setup_.nodes + from, swarm_.now()});
@@ -267,6 +268,7 @@ class Run {
       });
     const auto before = swarm_.bytes();
     swarm_.run_until(end);
+    report_.lookups += waiting_.size();  // not answered within a minute: lost
     report_.upkeep_bytes_per_second = static_cast<double>(swarm_.bytes() - before) / static_cast<double>(setup_.nodes) /
                                       std::chrono::duration<double>(end - begin).count();
   }
