@@ -33,7 +33,7 @@ void Core::carry_out(Pending& pending) {
       const auto& local = datagram.to.local;
       messages.push_back({.to = datagram.to.udp,
                           .bytes = datagram.bytes,
-                          .local = local.known() ? local : locals.find(datagram.to.udp)});
+                          .local = local.known() ? local : locals.find(datagram.to.udp, clock.now())});
     } else {
       const BytesView view = datagram.bytes;
       hooks.send_via(datagram.to, {&view, 1});

@@ -229,7 +229,7 @@ void Engine::read_device(const std::function<void(const tunnel::Device&, Instant
 }
 
 Result<> Engine::send_datagram(const UdpEndpoint& to, BytesView datagram) {
-  const UdpMessage message{.to = to, .bytes = datagram, .local = impl_->core.locals.find(to)};
+  const UdpMessage message{.to = to, .bytes = datagram, .local = impl_->core.locals.find(to, impl_->core.clock.now())};
   const bool refused = impl_->core.udp->send({&message, 1}) != 0;
   impl_->core.forget_vanished();
   if (refused) return fail(ErrorCode::kIo, "the system refused a datagram to " + to_string(to));

@@ -8,19 +8,20 @@
 
 namespace bonus::net::device {
 
-/// Bounded: an endpoint takes the place of another with the same hash, which is then answered from an address of the
+/// For a minute after it: who has moved to another network may still have the address of the former. Bounded: an
+/// endpoint takes the place of another with the same hash, which is then answered from an address of the
 /// system's choice. Whoever can forge an endpoint's source address can change what is kept of it until its next
 /// datagram; tunnels do not rely on it, their endpoints follow authenticated packets. Thread-safe.
 class LocalMemory {
  public:
-  void note(const UdpEndpoint& from, const tunnel::LocalAddress& local) {
+  void note(const UdpEndpoint& from, const tunnel::LocalAddress& local, Instant now) {
     const std::lock_guard guard(mutex_);
-    slots_[slot_of(from)] = {.remote = from, .local = local};
+    slots_[slot_of(from)] = {.remote = from, .local = local, .at = now};
   }
-  [[nodiscard]] tunnel::LocalAddress find(const UdpEndpoint& to) const {
+  [[nodiscard]] tunnel::LocalAddress find(const UdpEndpoint& to, Instant now) const {
     const std::lock_guard guard(mutex_);
     const Slot& slot = slots_[slot_of(to)];
-    return slot.remote == to ? slot.local : tunnel::LocalAddress{};
+    return slot.remote == to && now - slot.at < kHold ? slot.local : tunnel::LocalAddress{};
   }
   void forget(const Ipv6& local) {
     const std::lock_guard guard(mutex_);
@@ -33,7 +34,9 @@ class LocalMemory {
   struct Slot {
     UdpEndpoint remote;
     tunnel::LocalAddress local{};
+    Instant at{};
   };
+  static constexpr Duration kHold = std::chrono::minutes(1);
   static constexpr std::size_t kSlots = 1024;
   static std::size_t slot_of(const UdpEndpoint& remote) { return std::hash<UdpEndpoint>()(remote) % kSlots; }
 

@@ -26,7 +26,7 @@ Receiver::Receiver(Core& core)
 }
 
 // Everything but transport data. True when there is transport data, too.
-bool Receiver::serve_control(const Message& message) {
+bool Receiver::serve_control(const Message& message, Instant now) {
   bool bulk = false;
   for (std::size_t at = 0; at < message.bytes.size(); at += message.segment) {
     const std::uint8_t first = message.bytes[at];
@@ -38,7 +38,7 @@ bool Receiver::serve_control(const Message& message) {
     if (first < kFirstWireGuard || first > kTransport) {
       counters.foreign.add();
       if (message.from.via == 0) {
-        core_.locals.note(message.from.udp, message.from.local);
+        core_.locals.note(message.from.udp, message.from.local, now);
         core_.hooks.on_foreign_datagram(message.from.udp, datagram);
       }
     } else if (tunnel::message_type(datagram)) {
@@ -58,7 +58,7 @@ void Receiver::receive(std::span<const Message> messages, Instant now) {
   std::uint32_t bulk = 0;  // bit i: messages[i]
   static_assert(UdpSocket::kBatch <= 32);
   messages = messages.first(std::min<std::size_t>(messages.size(), 32));
-  for (std::size_t i = 0; i < messages.size(); ++i) bulk |= std::uint32_t{serve_control(messages[i])} << i;
+  for (std::size_t i = 0; i < messages.size(); ++i) bulk |= std::uint32_t{serve_control(messages[i], now)} << i;
   if (!handshakes_.empty()) {
     core_.push_control(handshakes_);
     handshakes_.clear();

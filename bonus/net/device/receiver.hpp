@@ -43,7 +43,7 @@ class Receiver {
     tunnel::Endpoint from;
     std::uint64_t bytes = 0;
   };
-  [[nodiscard]] bool serve_control(const Message& message);
+  [[nodiscard]] bool serve_control(const Message& message, Instant now);
   void decrypt(const Message& message, Instant now);
   [[nodiscard]] Entry* find(std::uint32_t index, Instant now);
   void finish(Run& run, Instant now);

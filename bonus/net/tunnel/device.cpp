@@ -162,16 +162,21 @@ void Device::set_endpoint(PeerRef ref, const Endpoint& endpoint, Instant now, Ac
 }
 
 void Device::forget_local(const Ipv6& address) {
-  bool any = false;
   for (auto& [ref, peer] : peers_) {
-    for (auto* const endpoint : {&peer->endpoint, &peer->seen}) {
-      if (!*endpoint || (*endpoint)->local.address != address) continue;
-      (*endpoint)->local = {};
-      peer->activity->endpoint_tag.store(0);  // so that the next packet is looked at
-      any = true;
-    }
+    const auto has = [&](const std::optional<Endpoint>& endpoint) {
+      return endpoint && endpoint->local.address == address;
+    };
+    if (has(peer->endpoint) || has(peer->seen)) clear_local(*peer);
   }
-  if (any) changed();
+}
+
+void Device::clear_local(Peer& peer) {
+  for (auto* const endpoint : {&peer.endpoint, &peer.seen}) {
+    if (!*endpoint || !(*endpoint)->local.known()) continue;
+    (*endpoint)->local = {};
+    peer.activity->endpoint_tag.store(0);  // so that the next packet is looked at
+    changed();
+  }
 }
 
 PeerRef Device::find_peer(const crypto::X25519Public& key) const {

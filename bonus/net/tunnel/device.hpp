@@ -238,6 +238,7 @@ class Device {
                                                      bool initiator, Instant now);
   void drop_session(std::shared_ptr<Session>& session);
   void confirm(Peer& peer, const std::shared_ptr<Session>& session, Instant now, Actions& actions);
+  void clear_local(Peer& peer);
   void note_source(Peer& peer, const Endpoint& from, Actions& actions);
   [[nodiscard]] std::optional<Route> route_of(const Peer& peer, Instant now) const;
   void session_ready(Peer& peer, Instant now, Actions& actions);

@@ -237,6 +237,33 @@ TEST(Device, AnswersLeaveFromTheOwnAddressThatAuthenticatedPacketsCameTo) {
   }
 }
 
+TEST(Device, AnOwnAddressThatNoAnswerComesToIsLeft) {
+  Pair p;
+  p.introduce();
+  const LocalAddress own{ip("198.51.100.2"), 0};
+  std::vector<std::pair<int, LocalAddress>> left;
+  bool lost = false;
+  p.net.drop = [&](const Endpoint& from, const Endpoint& to, const Bytes& bytes) {
+    if (from.udp == p.b.at.udp) left.emplace_back(bytes[0], to.local);
+    return lost;
+  };
+  p.a.at.local = own;
+  p.a.send(p.b.inner, "hello");
+  p.net.run_for(seconds(1));
+  lost = true;
+  left.clear();
+  p.b.send(p.a.inner, "into nothing");
+  p.net.run_for(seconds(21));
+  ASSERT_GE(left.size(), 3u);
+  EXPECT_EQ(left[0], std::pair(4, own));
+  EXPECT_EQ(left[1], std::pair(1, LocalAddress{}));
+  EXPECT_EQ(left[2], std::pair(1, LocalAddress{}));
+  lost = false;
+  p.net.run_for(seconds(10));
+  p.b.send(p.a.inner, "again");
+  EXPECT_EQ(left.back(), std::pair(4, own)) << "answers come to it again";
+}
+
 TEST(Device, RelayedEndpointsGoBackTheSameWay) {
   Pair p;
   p.introduce();

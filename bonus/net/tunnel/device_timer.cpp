@@ -77,6 +77,7 @@ void Device::run_peer(Peer& peer, Instant now, Actions& actions) {
     actions.events.emplace_back(HandshakeFailed{peer.ref});
   } else if (peer.handshaking && peer.endpoint && now >= peer.retry_at) {
     peer.cookie_retried = false;
+    clear_local(peer);
     send_initiation(peer, now, actions);
   }
   run_activity(peer, now, actions);
@@ -94,6 +95,7 @@ void Device::run_activity(Peer& peer, Instant now, Actions& actions) {
   if (const auto at = instant_of(activity.unanswered_send); at && now >= *at + silence) {
     activity.unanswered_send.store(PeerActivity::kNever);
     peer.new_handshake_jitter = jitter();
+    clear_local(peer);  // the machine may have moved to another network and still have its address of the former
     begin_handshake(peer, now, actions);
   }
   if (peer.keepalive.count() > 0 && peer.endpoint && now >= peer.keepalive_at) {
