@@ -239,6 +239,11 @@ TEST(Load, ACallerTakesItsShareOnly) {
   load.give_back(who(1));
   EXPECT_TRUE(load.take(who(2)));
   EXPECT_FALSE(load.take(who(1)));
+  EXPECT_TRUE(load.take(who(4), 0));
+  load.give_back(who(4), 0);
+  load.give_back(who(1), 2);
+  EXPECT_FALSE(load.take(who(1), 3));
+  EXPECT_TRUE(load.take(who(1), 2));
 }
 
 TEST(GrpcTransport, SilentStreamsCountForTheirCaller) {

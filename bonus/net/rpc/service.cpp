@@ -21,18 +21,18 @@ Result<NodeId> caller_of(const Handlers& handlers, const grpc::CallbackServerCon
 
 Bytes to_bytes(const std::string& text) { return {text.begin(), text.end()}; }
 
-/// One unit of a load for as long as it lives.
+/// Some of a load for as long as it lives.
 class Slot {
  public:
   /// Nothing when there is no room.
   static std::shared_ptr<Slot> take(const std::shared_ptr<Handlers>& handlers, Load Handlers::* load,
-                                    const NodeId& caller) {
-    if (!(handlers.get()->*load).take(caller)) return nullptr;
-    return std::make_shared<Slot>(handlers, load, caller);
+                                    const NodeId& caller, std::size_t amount = 1) {
+    if (!(handlers.get()->*load).take(caller, amount)) return nullptr;
+    return std::make_shared<Slot>(handlers, load, caller, amount);
   }
-  Slot(std::shared_ptr<Handlers> handlers, Load Handlers::* load, const NodeId& caller)
-      : handlers_(std::move(handlers)), load_(load), caller_(caller) {}
-  ~Slot() { (handlers_.get()->*load_).give_back(caller_); }
+  Slot(std::shared_ptr<Handlers> handlers, Load Handlers::* load, const NodeId& caller, std::size_t amount)
+      : handlers_(std::move(handlers)), load_(load), caller_(caller), amount_(amount) {}
+  ~Slot() { (handlers_.get()->*load_).give_back(caller_, amount_); }
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
 
@@ -40,6 +40,7 @@ class Slot {
   std::shared_ptr<Handlers> handlers_;
   Load Handlers::* load_;
   NodeId caller_;
+  std::size_t amount_;
 };
 
 class NotifyReactor final : public grpc::ServerBidiReactor<v1::Notice, v1::Empty> {
@@ -89,10 +90,16 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
     }
     Finish(grpc::Status::OK);
   }
+  /// Until the reply has been sent.
+  void hold(std::shared_ptr<Slot> call, std::shared_ptr<Slot> bytes) {
+    call_ = std::move(call);
+    bytes_ = std::move(bytes);
+  }
   void OnDone() override { delete this; }
 
  private:
   v1::CallReply* reply_;
+  std::shared_ptr<Slot> call_, bytes_;
 };
 
 runtime::Task<> serve_call(std::shared_ptr<Handlers> handlers, const Transport::CallHandler* handler, NodeId from,
@@ -103,7 +110,12 @@ runtime::Task<> serve_call(std::shared_ptr<Handlers> handlers, const Transport::
   } catch (const std::exception& error) {
     log::error("net", "call_handler_threw", {{"what", error.what()}});
   }
-  slot.reset();
+  std::shared_ptr<Slot> bytes;
+  if (result) {
+    bytes = Slot::take(handlers, &Handlers::reply_bytes, from, result->size());
+    if (!bytes) result = fail(ErrorCode::kExhausted, "the answers before this one have not been read");
+  }
+  reactor->hold(std::move(slot), std::move(bytes));
   reactor->answer(result);
 }
 
@@ -181,22 +193,25 @@ grpc::Status denied(const Error& error) { return {grpc::StatusCode::UNAUTHENTICA
 
 }  // namespace
 
-bool Load::take(const NodeId& caller) {
+bool Load::take(const NodeId& caller, std::size_t amount) {
   const std::scoped_lock lock(mutex_);
   std::size_t& share = share_[caller];
-  if (active_ >= most_ || share >= most_per_caller_) {
-    if (share == 0) share_.erase(caller);
-    return false;
+  const bool room = amount <= most_ - active_ && amount <= most_per_caller_ - share;
+  if (room) {
+    share += amount;
+    active_ += amount;
   }
-  ++share;
-  ++active_;
-  return true;
+  if (share == 0) share_.erase(caller);
+  return room;
 }
 
-void Load::give_back(const NodeId& caller) {
+void Load::give_back(const NodeId& caller, std::size_t amount) {
   const std::scoped_lock lock(mutex_);
-  --active_;
-  if (const auto found = share_.find(caller); --found->second == 0) share_.erase(found);
+  const auto found = share_.find(caller);
+  if (found == share_.end()) return;  // nothing was held
+  active_ -= amount;
+  found->second -= amount;
+  if (found->second == 0) share_.erase(found);
 }
 
 grpc::ServerBidiReactor<v1::Notice, v1::Empty>* NodeService::Notify(grpc::CallbackServerContext* context) {

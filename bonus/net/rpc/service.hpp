@@ -12,14 +12,13 @@
 
 namespace bonus::net::rpc {
 
-/// Counts what is served at once: in all, and for each caller, so that nobody takes everybody else's share.
-/// Thread-safe.
+/// Counts what is held at once, in all and for each caller, so that nobody takes everybody else's share. Thread-safe.
 class Load {
  public:
   Load(std::size_t most, std::size_t most_per_caller) : most_(most), most_per_caller_(most_per_caller) {}
-  /// False: too much is served already. Each true asks for a give_back().
-  [[nodiscard]] bool take(const NodeId& caller);
-  void give_back(const NodeId& caller);
+  /// False: too much is held already. Each true asks for a give_back() of the same amount.
+  [[nodiscard]] bool take(const NodeId& caller, std::size_t amount = 1);
+  void give_back(const NodeId& caller, std::size_t amount = 1);
 
  private:
   const std::size_t most_, most_per_caller_;
@@ -30,6 +29,8 @@ class Load {
 
 /// Streams of messages of one caller: one, and what a reconnect has not ended yet.
 inline constexpr std::size_t kNotifiesPerCaller = 4, kNotifies = 2048;
+/// Replies that callers have not read yet.
+inline constexpr std::size_t kReplyBytesPerCaller = 64 << 20, kReplyBytes = 512 << 20;
 
 /// Handlers by service name and the bounds on concurrent work. Immutable once the server runs; shared by all reactors,
 /// which may outlive the transport by the time that gRPC needs to end them.
@@ -42,7 +43,7 @@ struct Handlers {
   std::map<std::string, Transport::MessageHandler, std::less<>> messages;
   std::map<std::string, Transport::CallHandler, std::less<>> calls;
   std::map<std::string, Transport::StreamHandler, std::less<>> streams;
-  Load calls_and_streams, notifies{kNotifies, kNotifiesPerCaller};
+  Load calls_and_streams, notifies{kNotifies, kNotifiesPerCaller}, reply_bytes{kReplyBytes, kReplyBytesPerCaller};
 };
 
 inline constexpr std::size_t kMaxFrameBytes = 16 << 20;
