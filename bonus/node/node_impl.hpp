@@ -113,7 +113,6 @@ struct Node::Impl {
   Metrics metrics;
   Instant started;
   Loop io, chain_io;
-  runtime::BlockingPool pool{4, 1024};
   chain::mempool::SenderPool senders{sender_workers()};
   std::unique_ptr<chain::Ledger> ledger;
   std::unique_ptr<chain::Mempool> mempool;
@@ -148,6 +147,8 @@ struct Node::Impl {
   std::atomic<bool> worker_started{false};
   bool opened_network = false, wrote_endpoints = false;
   bool stopped = false;
+  // Last, so that it ends first: it runs what it has accepted, which uses everything above.
+  runtime::BlockingPool pool{4, 1024};
 };
 
 }  // namespace bonus::node
