@@ -150,6 +150,8 @@ Result<> Network::start_dns(dns::NameSource& names) {
                        });
     return exits ? dns::Access::kAll : dns::Access::kNames;
   };
+  // Inside the overlay a source is who it says; on a public listener nobody knows.
+  server.core.may_be_forged = [](const net::Ipv6& source) { return net::is_global_unicast(source); };
   server.listen = {{address(), kDnsPort}};
   auto started = dns::Server::start(parts_.executor, server, names, *upstream_, parts_.clock, parts_.random);
   if (!started) return fail(std::move(started).error().wrap("the DNS server"));

@@ -21,6 +21,7 @@ constexpr std::size_t kMaxLookups = 32;       ///< Of one question: aliases and 
 constexpr std::uint32_t kMaxTtlS = 86400, kMaxNegativeTtlS = 3600;
 constexpr Duration kFailureLifetime = std::chrono::seconds(2);  ///< RFC 9520, section 3.2: at least one second.
 constexpr std::uint16_t kEdeBlocked = 15;                       ///< RFC 8914.
+constexpr std::size_t kAmplification = 2;                       ///< Of what may go to a forged source.
 constexpr std::size_t kPlainUdpBytes = 512;                     ///< RFC 1035, section 4.2.1.
 
 /// Shared by the cache and the questions that were waiting for it.
@@ -32,6 +33,7 @@ struct Waiter {
   Header header;
   Question question;  ///< Case as it was asked.
   std::optional<Edns> edns;
+  std::size_t bytes = 0;  ///< Of the question as it came.
 };
 
 struct Pending {
@@ -154,7 +156,10 @@ struct Core::Impl {
   [[nodiscard]] std::size_t limit_of(const Waiter& waiter) const {
     if (waiter.client.stream) return kMaxMessageBytes;
     const std::size_t asked = waiter.edns ? waiter.edns->udp_size : std::size_t{0};
-    return std::clamp<std::size_t>(asked, kPlainUdpBytes, std::max<std::size_t>(config.udp_payload, kPlainUdpBytes));
+    const auto limit =
+        std::clamp<std::size_t>(asked, kPlainUdpBytes, std::max<std::size_t>(config.udp_payload, kPlainUdpBytes));
+    const bool forged = config.may_be_forged && config.may_be_forged(waiter.client.address);
+    return forged ? std::min(limit, kAmplification * waiter.bytes) : limit;
   }
 
   void send(const Client& client, const Message& message, std::size_t limit, Actions& out) {
@@ -212,7 +217,7 @@ struct Core::Impl {
       ++counters.malformed;
       return reply_header(client, preview->header, rcode::kFormErr, out);
     }
-    const Waiter waiter{client, message->header, message->questions[0], message->edns};
+    const Waiter waiter{client, message->header, message->questions[0], message->edns, wire.size()};
     if (waiter.edns && waiter.edns->version != 0) return reply_code(waiter, rcode::kBadVers, out);
     if (const std::uint16_t code = refusal(waiter); code != rcode::kNoError) return reply_code(waiter, code, out);
     ask(waiter, now, out);

@@ -34,6 +34,9 @@ struct CoreConfig {
   std::vector<ForwardZone> zones;  ///< At most 32.
   /// Who may ask for what, by source address. Unset: loopback and the own address everything, others kNames.
   std::function<Access(const Ipv6& source)> access;
+  /// Whose source address may well be forged. By UDP such a source gets at most twice the bytes of its question, then
+  /// TC: a reflector that makes nothing larger is of no use. Unset: nobody.
+  std::function<bool(const Ipv6& source)> may_be_forged;
   std::uint16_t udp_payload = 1232;         ///< Largest UDP answer (DNS Flag Day 2020) and what is told in EDNS.
   std::size_t cache_bytes = 4 << 20;        ///< Answers and zones together.
   std::size_t max_pending = 1024;           ///< Questions under way.

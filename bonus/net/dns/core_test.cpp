@@ -261,6 +261,35 @@ TEST_F(CoreTest, RecursionIsForThoseWhoMay) {
   EXPECT_EQ(reply().header.rcode, rcode::kRefused) << "nobody to ask";
 }
 
+TEST_F(CoreTest, AForgedSourceGetsNothingMuchLarger) {
+  NameEntry entry;
+  entry.addresses = {ip("fd00::1")};
+  entry.texts = {std::string(1000, 'x')};
+  NameZone zone;
+  zone.entries = {entry};
+  source_.names["large"] = zone;
+  auto with = config();
+  const Ipv6 stranger = ip("2001:4860::1");
+  with.may_be_forged = [stranger](const Ipv6& source) { return source == stranger; };
+  start(with);
+  const Edns edns{.udp_size = 4096, .version = 0, .dnssec_ok = false, .options = {}};
+  const Bytes question = testing::query("large.bonus", type::kTxt, edns);
+  const auto answer = [&](const Client& client, const Bytes& asked) {
+    send(asked, client);
+    settle();
+    auto replies = take<Reply>();
+    EXPECT_EQ(replies.size(), 1u);
+    return replies.empty() ? Bytes() : replies[0].message;
+  };
+  const Bytes cut = answer({stranger, false, 1}, question);
+  EXPECT_LE(cut.size(), 2 * question.size());
+  EXPECT_TRUE(parse_message(cut).value().header.tc);
+  EXPECT_EQ(parse_message(answer({stranger, true, 1}, question)).value().answers.size(), 1u) << "TCP proves the source";
+  EXPECT_EQ(parse_message(answer({ip("192.168.1.2"), false, 1}, question)).value().answers.size(), 1u);
+  const Bytes address = answer({stranger, false, 1}, testing::query("large.bonus", type::kAaaa, edns));
+  EXPECT_EQ(parse_message(address).value().answers.size(), 1u) << "one address fits";
+}
+
 TEST_F(CoreTest, ForeignZonesAreCutToTheirBounds) {
   start(config());
   NameZone wild;
