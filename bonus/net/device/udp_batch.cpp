@@ -140,10 +140,15 @@ void ask_local(int fd, bool v6) {
     std::ignore = set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
-// False: there is still none after kSendPatienceMs.
-bool wait_for_room(int fd) {
+// After a failed send: whether to repeat it. A full buffer of the socket is waited for. Of other memory that the kernel
+// lacks (ENOBUFS) the socket says nothing: a few short waits, so that a machine without memory is not kept busy by us.
+bool may_try_again(int fd, int& no_memory) {
+  if (errno == EINTR) return true;
   pollfd wait{.fd = fd, .events = POLLOUT, .revents = 0};
-  return ::poll(&wait, 1, kSendPatienceMs) > 0;
+  if (errno == EAGAIN) return ::poll(&wait, 1, kSendPatienceMs) > 0;
+  if (errno != ENOBUFS || ++no_memory > kSendPatienceMs) return false;
+  std::ignore = ::poll(nullptr, 0, 1);
+  return true;
 }
 
 }  // namespace
@@ -265,9 +270,10 @@ bool UdpSocket::send_singly(const UdpMessage& message) {
       header.msg_iovlen = 1;
       if (with_local) add_local(header, control.data(), message.local, v6_);
       ssize_t result = 0;
+      int no_memory = 0;
       do {
         result = ::sendmsg(fd_.get(), &header, MSG_DONTWAIT);
-      } while (result < 0 && (errno == EINTR || ((errno == EAGAIN || errno == ENOBUFS) && wait_for_room(fd_.get()))));
+      } while (result < 0 && may_try_again(fd_.get(), no_memory));
       return result >= 0;
     };
     bool good = once(from_local);
@@ -300,6 +306,7 @@ std::optional<Ipv6> UdpSocket::take_vanished() {
 
 std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
   std::size_t refused = 0;
+  int no_memory = 0;
   while (!messages.empty()) {
     const std::size_t count = std::min(messages.size(), kSendBatch);
     std::array<mmsghdr, kSendBatch> headers;
@@ -330,15 +337,17 @@ std::size_t UdpSocket::send(std::span<const UdpMessage> messages) {
     }
     const int sent = ::sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(ready), MSG_DONTWAIT);
     if (sent > 0) {
+      no_memory = 0;
       messages = messages.subspan(static_cast<std::size_t>(sent));
       continue;
     }
-    if (errno == EINTR || ((errno == EAGAIN || errno == ENOBUFS) && wait_for_room(fd_.get()))) continue;
+    const int error = errno;
+    if (may_try_again(fd_.get(), no_memory)) continue;
     // EIO: the device cannot checksum, so that segmentation will never work here; EINVAL and EMSGSIZE: segments above
     // this path's MTU, which single datagrams may pass as fragments.
-    if (errno == EIO) gso_.store(false, std::memory_order_relaxed);
+    if (error == EIO) gso_.store(false, std::memory_order_relaxed);
     const bool retry =
-        errno == EIO || errno == EINVAL || errno == EMSGSIZE || (messages[0].local.known() && may_be_vanished(errno));
+        error == EIO || error == EINVAL || error == EMSGSIZE || (messages[0].local.known() && may_be_vanished(error));
     if (!retry || !send_singly(messages[0])) ++refused;
     messages = messages.subspan(1);
   }
