@@ -45,6 +45,8 @@ Neighbours::Change Neighbours::update(std::span<const net::Peer> on_chain, Insta
   }
   std::ranges::copy(configured_, std::back_inserter(wanted));
   const std::lock_guard lock(mutex_);
+  on_chain_.clear();
+  for (const auto& peer : on_chain) on_chain_.insert(peer.id);
   Change out;
   std::map<NodeId, Chosen> next;
   for (auto& peer : wanted) {
@@ -73,13 +75,19 @@ Result<std::optional<net::Peer>> Neighbours::on_hello(const NodeId& from, BytesV
   if (!key || crypto::node_id(*key) != from)
     return fail(ErrorCode::kInvalid, "a hello holds the key of the node that says it");
   const std::lock_guard lock(mutex_);
+  const auto is_live = [now](const auto& one) { return one.second > now; };
   const auto known = subscribers_.find(from);
-  if (known != subscribers_.end()) {
-    known->second = now + kSubscription;
-    return std::nullopt;
+  const bool set = known != subscribers_.end();
+  const auto crowd = static_cast<std::size_t>(std::ranges::count_if(subscribers_, is_live));
+  if ((!set || !is_live(*known)) && crowd >= kMaxSubscribers) {
+    const auto anybody = std::ranges::find_if(
+        subscribers_, [&](const auto& one) { return is_live(one) && !on_chain_.contains(one.first); });
+    if (!on_chain_.contains(from) || anybody == subscribers_.end())
+      return fail(ErrorCode::kExhausted, "enough nodes are told already");
+    anybody->second = now;  // the next update() gives it up
   }
-  if (subscribers_.size() >= kMaxSubscribers) return fail(ErrorCode::kExhausted, "enough nodes are told already");
-  subscribers_.emplace(from, now + kSubscription);
+  subscribers_[from] = now + kSubscription;
+  if (set) return std::nullopt;
   if (chosen_.contains(from)) return std::nullopt;
   return net::Peer{from, *key, net::to_string(net::overlay_address(from))};
 }

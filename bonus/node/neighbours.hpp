@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -34,7 +35,8 @@ class Neighbours {
   [[nodiscard]] Change update(std::span<const net::Peer> on_chain, Instant now);
 
   /// "Tell me what you hear": the sender's key, which proves its id. A new subscriber is returned and has to be set as
-  /// a peer; nothing for one that is known. kInvalid; kExhausted beyond kMaxSubscribers.
+  /// a peer; nothing for one that is known. kInvalid; kExhausted beyond kMaxSubscribers, where a node of the chain
+  /// takes the place of one that is on none: an identity alone costs nothing.
   [[nodiscard]] Result<std::optional<net::Peer>> on_hello(const NodeId& from, BytesView message, Instant now);
   /// Chosen neighbours to say hello to now: those without a connection, and each again in time.
   [[nodiscard]] std::vector<NodeId> to_greet(const net::Transport& transport, Instant now);
@@ -54,6 +56,7 @@ class Neighbours {
   std::mutex mutex_;
   std::map<NodeId, Chosen> chosen_;        // guarded by mutex_
   std::map<NodeId, Instant> subscribers_;  // guarded by mutex_; until when
+  std::set<NodeId> on_chain_;              // guarded by mutex_; as of the last update()
 };
 
 }  // namespace bonus::node

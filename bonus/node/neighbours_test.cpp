@@ -122,5 +122,23 @@ TEST(Neighbours, SubscriptionsAreBounded) {
   }
 }
 
+TEST(Neighbours, NodesOfTheChainTakeThePlaceOfStrangers) {
+  Neighbours one(peer(2, 1).key, true, {}, {});
+  const auto say = [&](const net::Peer& asker, Instant now = Instant{}) {
+    return one.on_hello(asker.id, Bytes(asker.key.bytes.begin(), asker.key.bytes.end()), now);
+  };
+  const auto strangers = peers(4, kMaxSubscribers), workers = peers(5, kMaxSubscribers + 1);
+  for (const auto& stranger : strangers) EXPECT_TRUE(say(stranger));
+  EXPECT_TRUE(one.update(workers, Instant{}).given_up.empty());
+  EXPECT_TRUE(say(workers[0]).value());
+  std::size_t heard = 0;
+  for (const auto& stranger : strangers) heard += say(stranger) ? 1 : 0;
+  EXPECT_EQ(heard, kMaxSubscribers - 1);
+  EXPECT_EQ(one.update(workers, Instant{}).given_up.size(), 1u);
+  for (std::size_t i = 1; i < kMaxSubscribers; ++i) EXPECT_TRUE(say(workers[i])) << i;
+  EXPECT_FALSE(say(workers.back()));  // all of them stand on the chain now
+  EXPECT_EQ(one.update(workers, Instant{}).given_up.size(), kMaxSubscribers - 1);
+}
+
 }  // namespace
 }  // namespace bonus::node

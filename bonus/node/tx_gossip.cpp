@@ -105,10 +105,11 @@ struct TxGossip::Impl {
     for (auto& message : messages) transport.notify(message.to, message.service, std::move(message.payload));
   }
 
-  /// Nothing when there are too many peers.
-  PeerState* peer_state(const NodeId& id) {
+  /// Nothing when there are too many peers. Whoever says something gets one of the first half: the transport's own
+  /// peers always find room.
+  PeerState* peer_state(const NodeId& id, bool own = false) {
     if (const auto found = peers.find(id); found != peers.end()) return &found->second;
-    if (peers.size() >= limits.peers) return nullptr;
+    if (peers.size() >= (own ? limits.peers : limits.peers / 2)) return nullptr;
     PeerState& fresh = peers[id];
     fresh.number = next_number++;
     fresh.allowance = limits.asked_per_peer;
@@ -320,7 +321,7 @@ void TxGossip::announce(const chain::TransactionPtr& tx) {
     const std::scoped_lock lock(impl_->mutex);
     const Seen here = impl_->remember(tx->hash);
     for (const auto& listed_peer : listed) {
-      PeerState* const peer = impl_->peer_state(listed_peer.id);
+      PeerState* const peer = impl_->peer_state(listed_peer.id, true);
       if (peer == nullptr || here.held_by(peer->number)) continue;
       impl_->enqueue(*peer, tx->hash);
       impl_->announce_to(listed_peer.id, *peer, out);
@@ -337,6 +338,8 @@ void TxGossip::repeat(const chain::LedgerReader& ledger) {
   std::vector<Message> out;
   {
     const std::scoped_lock lock(impl_->mutex);
+    for (const auto& listed_peer : listed)
+      if (PeerState* const peer = impl_->peer_state(listed_peer.id, true)) peer->last = impl_->tick;
     std::unordered_set<Hash32> now;
     for (const auto& tx : candidates) now.insert(tx->hash);
     impl_->waiting.swap(now);
@@ -344,7 +347,7 @@ void TxGossip::repeat(const chain::LedgerReader& ledger) {
       if (!now.contains(tx->hash)) continue;  // `now` holds those of the last call
       const Seen here = impl_->remember(tx->hash);
       for (const auto& listed_peer : listed) {
-        PeerState* const peer = impl_->peer_state(listed_peer.id);
+        PeerState* const peer = impl_->peer_state(listed_peer.id, true);
         if (peer != nullptr && !here.held_by(peer->number)) impl_->enqueue(*peer, tx->hash);
       }
     }

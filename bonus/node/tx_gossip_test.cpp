@@ -241,6 +241,22 @@ TEST_F(TxGossipTest, APeerThatDoesNotDeliverIsAskedForLessAndLess) {
   EXPECT_EQ(s.hashes_in("tx.want"), 16u);
 }
 
+TEST_F(TxGossipTest, StrangersLeaveRoomForPeers) {
+  TxGossipLimits limits;
+  limits.peers = 4;
+  Node a(network_, io_, 1, limits);
+  Stranger s(network_, io_, 2), t(network_, io_, 3), u(network_, io_, 4), peer(network_, io_, 5);
+  for (Stranger* const one : {&s, &t, &u}) one->say(a, "tx.hashes", encode_hashes(made_up(1, 1)));
+  run();
+  EXPECT_EQ(s.heard.size() + t.heard.size(), 2u);
+  EXPECT_TRUE(u.heard.empty());
+  a.knows(peer.transport->self());
+  a.gossip->repeat(a.ledger);
+  peer.say(a, "tx.hashes", encode_hashes(made_up(1, 2)));
+  run();
+  EXPECT_EQ(peer.hashes_in("tx.want"), 1u);
+}
+
 TEST_F(TxGossipTest, ServesABoundedAmountBetweenTwoTicks) {
   TxGossipLimits limits;
   limits.served_bytes_per_peer = 300;
