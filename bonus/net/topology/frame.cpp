@@ -54,7 +54,8 @@ std::optional<Layout> layout_of(const Frame& frame) {
   out.l4 = frame.vnet.csum_start;
   out.step = frame.vnet.gso_size;
   const std::size_t least = out.l4 + (out.tcp ? kTcpHeader : kUdpHeader);
-  if (frame.data.size() < least || out.l4 < (is_v6(frame.data) ? kIp6Header : kIp4Header)) return std::nullopt;
+  const auto ip = parse_packet(frame.data);
+  if (!ip || out.l4 < ip->header || frame.data.size() < least) return std::nullopt;
   out.payload = out.tcp ? out.l4 + std::max<std::size_t>(kTcpHeader, (frame.data[out.l4 + 12] >> 4) * 4u) : least;
   if (frame.data.size() < out.payload) return std::nullopt;
   return out;

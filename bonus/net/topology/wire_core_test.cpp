@@ -322,5 +322,14 @@ TEST(Frame, NonsenseHeadersGiveNothing) {
   EXPECT_EQ(split(frame4()).size(), 1u);
 }
 
+TEST(Frame, AHeaderLongerThanThePacketIsRefused) {
+  for (const unsigned first : {0x4fu, 0x46u, 0x44u, 0x33u, 0x60u}) {
+    Frame frame = gso4(17, 12, 4);
+    frame.data[0] = static_cast<std::uint8_t>(first);  // of 60, 24, 16 bytes; of no IP; of IPv6, whose header is longer
+    EXPECT_EQ(segment_count(frame), 1u) << first;
+    EXPECT_TRUE(split(frame).empty()) << first;
+  }
+}
+
 }  // namespace
 }  // namespace bonus::net::topology
