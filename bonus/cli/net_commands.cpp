@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <limits>
+#include <set>
 
 #include "bonus/cli/format.hpp"
 
@@ -138,7 +139,7 @@ Result<int> path(Session& session, const std::string& target) {
     const bool used = json_text(candidate, "state") == "active";
     table.add({used ? "*" : "", cell(candidate, "kind"), cell(candidate, "endpoint"), id_cell(candidate, "relay"),
                cell(candidate, "state"), ms_text(candidate, "rtt_ms"), share_text(candidate, "loss"),
-               ago_text(candidate, "last_probe_s")});
+               json_real(candidate, "last_probe_s") ? ago_text(candidate, "last_probe_s") : "-"});
   }
   console.raw(table.to_string());
   return kExitOk;
@@ -154,7 +155,9 @@ Result<int> map(Session& session) {
   });
   const std::string self = json_text(answer, "self");
   Table table({"NODE", "ADDRESS", "REGION", "RTT", "COORDINATES (ms)", "FLAGS"});
+  std::set<std::string> shown;  // a node of several rings is one line
   for (const auto* node : nodes) {
+    if (!shown.insert(json_text(*node, "id")).second) continue;
     std::string where = "-";
     const auto& coordinates = list_of(*node, "coordinates");
     if (coordinates.size() == 3 && std::ranges::all_of(coordinates, [](const json::value& v) { return v.is_number(); }))

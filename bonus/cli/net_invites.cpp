@@ -41,6 +41,17 @@ std::string clean_lines(std::string_view text) {
   return out;
 }
 
+/// What is redirected into a file is to be a file that wg-quick reads.
+std::string as_comment(std::string_view text) {
+  std::string out = "\n";
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    out += fmt::format("# {}\n", text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
 Result<std::string> check_public_key(const std::string& text) {
   const auto is_base64 = [](char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
@@ -75,7 +86,7 @@ Result<int> invite(Session& session, const InviteOptions& options) {
   const bool has_key = config.find("PrivateKey") != std::string::npos;
   if (has_key && !options.no_qr) {
     TRY_ASSIGN(const auto code, qr_text(config, console.out_is_tty()));
-    console.raw("\n" + code);
+    console.raw(console.out_is_tty() || !options.out.empty() ? "\n" + code : as_comment(code));
   }
   if (has_key) console.note("The private key in it is shown only now; whoever has it is this device.");
   console.note("WireGuard's encryption ends at the gateway, which sees what the device sends.");
