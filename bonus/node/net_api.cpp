@@ -8,8 +8,10 @@
 
 #include <boost/json.hpp>
 #include <cstring>
+#include <set>
 
 #include "bonus/net/dns/labels.hpp"
+#include "bonus/net/dns/name.hpp"
 #include "bonus/node/auth.hpp"
 #include "bonus/node/echo.hpp"
 #include "bonus/node/version.hpp"
@@ -35,15 +37,35 @@ Result<net::Ipv6> resolve_name(const std::string& name) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int error = ::getaddrinfo(name.c_str(), nullptr, &hints, &found);
-  if (error != 0)
-    return fail(error == EAI_NONAME || error == EAI_NODATA ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
-                fmt::format("{}: {}", name, ::gai_strerror(error)));
+  if (error == EAI_NONAME || error == EAI_NODATA)
+    return fail(ErrorCode::kNotFound,
+                fmt::format("{} has no address: nobody registered it, or its lease does not run", name));
+  if (error != 0) return fail(ErrorCode::kUnavailable, fmt::format("{}: {}", name, ::gai_strerror(error)));
   sockaddr_in6 address{};
   std::memcpy(&address, found->ai_addr, std::min<std::size_t>(found->ai_addrlen, sizeof(address)));
   ::freeaddrinfo(found);
   net::Ipv6 out;
   std::ranges::copy(address.sin6_addr.s6_addr, out.bytes.begin());
   return out;
+}
+
+/// As tables show ids; fewer digits are soon those of several nodes.
+bool is_short_id(std::string_view text) {
+  constexpr std::size_t kLeast = 12, kMost = 63;
+  return text.size() >= kLeast && text.size() <= kMost &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// A name of the Internet never leads into the overlay (the DNS server drops such answers), and is not asked for.
+Result<> check_name(const std::string& name) {
+  const auto parsed = net::dns::Name::parse(name);
+  if (!parsed) return fail(ErrorCode::kInvalid, fmt::format("\"{}\": {}", name, parsed.error().message));
+  if (std::ranges::any_of(name, [](char c) { return c >= 0 && c <= ' '; }))  // the C library would end at a zero
+    return fail(ErrorCode::kInvalid, "a name has no blanks and no control characters");
+  static const net::dns::Name kZone = *net::dns::Name::parse("bonus");
+  if (!parsed->ends_with(kZone) || parsed->equals(kZone))
+    return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is no name of the overlay: those end with .bonus", name));
+  return {};
 }
 
 Result<json::object> parse_body(const Bytes& body) {
@@ -100,11 +122,39 @@ runtime::Task<Result<NetApi::Target>> NetApi::resolve(std::string text) {
     co_return out;
   }
   const std::string name = text.contains('.') ? text : text + ".bonus";
+  CO_TRY(check_name(name));
   std::function<Result<net::Ipv6>()> work = [name] { return resolve_name(name); };
-  auto resolving = runtime::offload<net::Ipv6>(pool_, std::move(work));
-  CO_TRY_ASSIGN(out.address, co_await std::move(resolving));
+  auto resolving = runtime::offload<net::Ipv6>(resolvers_, std::move(work));
+  const auto found = co_await std::move(resolving);
+  if (!found && found.error().code == ErrorCode::kNotFound && is_short_id(text)) {
+    auto searching = find_short_id(text);
+    CO_TRY_ASSIGN(const auto id, co_await std::move(searching));
+    if (id) {
+      out.address = net::overlay_address(*id);
+      out.source = "node";
+      co_return out;
+    }
+  }
+  CO_TRY_ASSIGN(out.address, found);
   out.source = "name";
   co_return out;
+}
+
+runtime::Task<Result<std::optional<NodeId>>> NetApi::find_short_id(std::string digits) {
+  auto asking = network_.overlay().peers();
+  const auto peers = co_await std::move(asking);
+  auto mapping = network_.overlay().map();
+  const auto map = co_await std::move(mapping);
+  std::set<NodeId> found;
+  for (const auto* list : {&peers, &map.at("nodes").as_array()})
+    for (const auto& entry : *list) {
+      const std::string_view id(entry.at("id").as_string());
+      if (const auto parsed = fixed_from_hex<NodeId>(id); parsed && id.starts_with(digits)) found.insert(*parsed);
+    }
+  if (found.size() > 1)
+    co_return fail(ErrorCode::kConflict, fmt::format("{} nodes have an id that begins with {}", found.size(), digits));
+  if (found.empty()) co_return std::nullopt;
+  co_return *found.begin();
 }
 
 NetApi::Reply NetApi::handle(Exchange& exchange) {

@@ -12,8 +12,8 @@ namespace bonus::node {
 /// Thread-safe. The references must outlive it.
 class NetApi {
  public:
-  NetApi(Network& network, Edges& edges, runtime::BlockingPool& pool, const runtime::Clock& clock)
-      : network_(network), edges_(edges), pool_(pool), clock_(clock) {}
+  NetApi(Network& network, Edges& edges, const runtime::Clock& clock)
+      : network_(network), edges_(edges), clock_(clock) {}
   /// Requests below /v1/net/. An error is answered by the caller when nothing has been sent yet.
   [[nodiscard]] runtime::Task<Result<>> handle(runtime::http::Exchange& exchange);
 
@@ -25,8 +25,11 @@ class NetApi {
     net::Ipv6 address;
     std::string source;  ///< "node", "address", "name".
   };
-  /// A node id (hexadecimal or base32), an overlay address, or a .bonus name by way of the node's own DNS server.
+  /// A node id (hexadecimal or base32; of nodes that we know the first twelve digits are enough), an overlay address,
+  /// or a .bonus name by way of the node's own DNS server.
   [[nodiscard]] runtime::Task<Result<Target>> resolve(std::string text);
+  /// Nothing: no such node. kConflict: several.
+  [[nodiscard]] runtime::Task<Result<std::optional<NodeId>>> find_short_id(std::string digits);
   [[nodiscard]] Reply status(Exchange& exchange);
   [[nodiscard]] Reply peers(Exchange& exchange);
   [[nodiscard]] Reply map(Exchange& exchange);
@@ -42,8 +45,10 @@ class NetApi {
 
   Network& network_;
   Edges& edges_;
-  runtime::BlockingPool& pool_;
   const runtime::Clock& clock_;
+  /// Threads that wait for our own DNS server. It reads the ledger on the node's pool: were they that pool's, a few
+  /// questions at once would wait for themselves.
+  runtime::BlockingPool resolvers_{2, 256};
 };
 
 }  // namespace bonus::node

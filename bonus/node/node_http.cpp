@@ -108,7 +108,7 @@ Result<> Node::Impl::open_http() {
                         return worker->status();
                       },
                       [this](http::Exchange& e) { return net_api->handle(e); }};
-  net_api = std::make_unique<NetApi>(*network, *edges, pool, clock);
+  net_api = std::make_unique<NetApi>(*network, *edges, clock);
   api = std::make_unique<LocalApi>(std::move(parts));
 
   if (config.node.gateway) {

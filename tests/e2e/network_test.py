@@ -1,5 +1,6 @@
 """BonusNet under a devnet: programs that know nothing of it reach one another through it by name and address, what is not opened is closed, and
 nothing of what they say can be read between the nodes."""
+import concurrent.futures
 import ipaddress
 import json
 import os
@@ -14,7 +15,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import images  # noqa: E402
-from support.devnet import BIN, DevnetCase, main, run, wait_for  # noqa: E402
+from support.devnet import BIN, DevnetCase, http, main, run, wait_for  # noqa: E402
 
 MARK = "bonus-marked-payload-0123456789"
 
@@ -95,6 +96,15 @@ class Network(DevnetCase):
         self.assertIn(dig, self.inside("client", "/usr/bin/getent", "hosts", self.web["name"]).stdout)
         page = self.inside("client", "/usr/bin/curl", "-sS", "-m", "20", f"http://{self.web['name']}/").stdout
         self.assertIn("hello from a rented container", page)
+
+    def test_03_many_lookups_at_once_do_not_wait_for_themselves(self):
+        # Each waits for the node's DNS server, which reads the ledger: with one pool of threads for both nothing was answered any more.
+        api = self.net.nodes()[0]["api"]
+        with concurrent.futures.ThreadPoolExecutor(100) as pool:
+            answers = list(pool.map(lambda i: http(f"{api}/v1/net/lookup?name=nobody{i}.bonus")[0], range(100)))
+        self.assertEqual(set(answers), {404})
+        self.assertEqual(http(f"{api}/v1/net/lookup?name={self.web['name']}")[0], 200)
+        self.assertEqual(http(f"{api}/v1/net/lookup?name=www.example.com")[0], 400)
 
     def test_04_ping_from_a_container(self):
         answer = self.inside("client", "/usr/bin/ping", "-c", "3", "-i", "0.3", self.web["name"], check=False)
