@@ -113,6 +113,11 @@ runtime::Task<Result<json::object>> Edges::invite(edge::InviteRequest request) {
                    "this node is no gateway: clients are invited where node.roles has \"gateway\"");
   if (request.exit && !config_.net.exit)
     co_return fail(ErrorCode::kConflict, "this gateway is no exit: set net.exit = true, or invite without --exit");
+  if (request.key) {
+    auto asking = network_.overlay().is_node_key(*request.key);
+    if (co_await std::move(asking))
+      co_return fail(ErrorCode::kExists, "the public key is that of a node: make another one with `wg genkey`");
+  }
   edge::GatewaySettings settings;
   auto locating = network_.public_endpoint();
   CO_TRY_ASSIGN(settings.endpoint, co_await std::move(locating));

@@ -89,8 +89,10 @@ class Overlay {
   void remove_hint(const Ed25519PublicKey& root);
   /// Ids of our containers: their addresses become ours in record and tunnel.
   void set_containers(std::vector<Bytes> ids);
-  /// Stock WireGuard clients of this gateway; replaces all.
+  /// Stock WireGuard clients of this gateway; replaces all. One whose key is a node's is left out.
   void set_edge_peers(std::vector<EdgePeer> peers);
+  /// Whether a key is the tunnel key of this node or of one that has shown to have it: no client may use it then.
+  [[nodiscard]] runtime::Task<bool> is_node_key(crypto::X25519Public key);
   struct EdgeActivity {
     double last_handshake_s = -1;  ///< Seconds ago; negative: never.
     std::uint64_t received_bytes = 0, sent_bytes = 0;

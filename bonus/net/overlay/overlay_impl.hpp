@@ -87,6 +87,7 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   void forget_greeted();
   void check_handshakes();
   void set_edge_peers(std::vector<EdgePeer> peers);
+  void drop_edge(const crypto::X25519Public& key);
   void set_behind(std::vector<Behind> routes);
 
   // ---- containers that records have no room for (overlay_pointers.cpp)
@@ -207,7 +208,8 @@ struct Overlay::Impl final : device::EngineHooks, std::enable_shared_from_this<O
   LinkClients proxied;                         // whom we publish for
   std::map<std::uint32_t, std::size_t> finds;  // of clients, under way, by link
   bool contact_answered = false;
-  Carried carried;  // since the start
+  Carried carried;                               // since the start
+  std::map<std::string, std::uint64_t> exposed;  // of each counter, what the metrics have
   Instant began;
 
   // any thread

@@ -1,6 +1,7 @@
 // Whom we talk to: records learned, addresses resolved, tunnels made and taken down.
 #include "bonus/base/log.hpp"
 #include "bonus/net/overlay/overlay_impl.hpp"
+#include "bonus/net/tunnel/config.hpp"
 
 namespace bonus::net::overlay {
 
@@ -27,6 +28,11 @@ void Overlay::Impl::learn(BytesView encoded, bool by_key) {
     if (held != tunnels.end() && held->second.node != read->id()) {
       log::warn("net", "foreign_tunnel_key", {{"claimed_by", to_hex(held->second.node)}, {"of", to_hex(read->id())}});
       disconnect(read->tunnel.key);
+    }
+    // An invitation for a node's key must not keep that node out.
+    if (edges.contains(read->tunnel.key)) {
+      drop_edge(read->tunnel.key);
+      connect(*known);
     }
   }
   std::vector<kad::LookupId> answered;
@@ -156,11 +162,13 @@ void Overlay::Impl::update_tunnel(const KnownNode& known) {
 void Overlay::Impl::connect(const KnownNode& known, bool at_once) {
   const NodeRecord copy = known.record;
   const auto& key = copy.tunnel.key;
-  if (const auto* holder = book.by_tunnel(key);
-      (holder != nullptr && holder->record.root != copy.root) || edges.contains(key)) {
+  const auto* holder = book.by_tunnel(key);
+  const bool shown = holder != nullptr && holder->record.root == copy.root;
+  if ((holder != nullptr || edges.contains(key)) && !shown) {
     log::warn("net", "foreign_tunnel_key", {{"claimed_by", to_hex(copy.id())}});
     return;
   }
+  if (edges.contains(key)) drop_edge(key);  // it was shown to be the node's
   // Nobody has shown whose the key is: the latest claim is followed, and its holder asked.
   if (const auto held = tunnels.find(key); held != tunnels.end() && held->second.node != copy.id()) disconnect(key);
   // A rotated key takes the place of the former one.
@@ -357,7 +365,22 @@ void Overlay::Impl::look_at_traffic() {
   }
 }
 
+void Overlay::Impl::drop_edge(const crypto::X25519Public& key) {
+  const auto found = edges.find(key);
+  log::warn("net", "client_has_a_nodes_key", {{"client", tunnel::format_key(key)}});
+  engine->with_device([&](tunnel::Device& device, Instant, tunnel::Actions&) { device.remove_peer(found->second); });
+  engine->clear_path_mtu(found->second);
+  edges.erase(found);
+}
+
 void Overlay::Impl::set_edge_peers(std::vector<EdgePeer> peers) {
+  std::erase_if(peers, [this](const EdgePeer& peer) {
+    const bool refused = book.by_tunnel(peer.key) != nullptr;
+    if (refused) log::warn("net", "client_has_a_nodes_key", {{"client", tunnel::format_key(peer.key)}});
+    // Who only claims the key in a record has no right to it.
+    if (!refused && tunnels.contains(peer.key)) disconnect(peer.key);
+    return refused;
+  });
   std::map<crypto::X25519Public, tunnel::PeerRef> next;
   engine->with_device([&](tunnel::Device& device, Instant when, tunnel::Actions& actions) {
     for (const auto& peer : peers) {

@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
 #include <filesystem>
 #include <thread>
 
@@ -197,6 +199,34 @@ TEST_F(OverlayPointers, TheFortiethContainerIsReachedAndReachesOthers) {
   EXPECT_TRUE(passes(a.container, a.last_container(), c.own, c.overlay->address())) << "to one that never asked";
 }
 
+TEST_F(OverlayPointers, AnInvitationForANodesKeyDoesNotShutTheNodeOut) {
+  Node a(4), b(5), c(6);
+  for (auto* node : {&a, &b, &c}) {
+    make(*node);
+    if (IsSkipped() || HasFatalFailure()) return;
+  }
+  const auto invite = [&](const Node& node) {
+    EdgePeer peer;
+    peer.key = node.overlay->tunnel_key();
+    peer.preshared_key.bytes.fill(7);
+    peer.allowed = {Prefix{container_address(a.root.public_key(), as_bytes("edge")), 128}};
+    a.overlay->set_edge_peers({peer});
+    return boost::asio::co_spawn(pool_, a.overlay->is_node_key(peer.key), boost::asio::use_future).get();
+  };
+  const auto know = [](Node& node, Node& other) {
+    node.overlay->add_hint(other.root.public_key(), "127.0.0.1:" + std::to_string(other.overlay->port()));
+  };
+  know(a, b);
+  know(b, a);
+  ASSERT_TRUE(passes(a.own, a.overlay->address(), b.own, b.overlay->address()));
+  EXPECT_TRUE(invite(b));
+  EXPECT_TRUE(passes(a.own, a.overlay->address(), b.own, b.overlay->address())) << "the tunnel is still the node's";
+  EXPECT_FALSE(invite(c)) << "nobody knows yet whose it is";
+  know(a, c);
+  know(c, a);
+  EXPECT_TRUE(passes(c.own, c.overlay->address(), a.own, a.overlay->address())) << "it has shown to be a node";
+}
+
 TEST_F(OverlayPointers, AQuestionByUdpDoesNotMakeANodeSearch) {
   Node a(4);
   make(a);
@@ -226,6 +256,29 @@ TEST_F(OverlayPointers, AfterASleepItsRecordIsValidAgainAtOnce) {
     if (!valid) std::this_thread::sleep_for(100ms);
   }
   EXPECT_TRUE(valid);
+}
+
+TEST_F(OverlayPointers, WhatOnlyGrowsIsACounter) {
+  Node a(7), b(8);
+  for (auto* node : {&a, &b}) {
+    make(*node);
+    if (IsSkipped() || HasFatalFailure()) return;
+  }
+  a.overlay->add_hint(b.root.public_key(), "127.0.0.1:" + std::to_string(b.overlay->port()));
+  ASSERT_TRUE(passes(a.own, a.overlay->address(), b.own, b.overlay->address()));
+  const auto exposed = [&] {
+    boost::asio::co_spawn(pool_, a.overlay->publish_metrics(), boost::asio::use_future).get();
+    return a.metrics.expose();
+  };
+  const auto value = [](const std::string& text, const std::string& name) {
+    const auto at = text.find("\n" + name + " ");
+    return at == std::string::npos ? -1.0 : std::stod(text.substr(at + name.size() + 2));
+  };
+  const auto first = exposed(), second = exposed();
+  EXPECT_NE(first.find("# TYPE bonus_net_tunnel_sent_bytes_total counter"), std::string::npos) << first;
+  const double sent = value(first, "bonus_net_tunnel_sent_bytes_total");
+  EXPECT_GT(sent, 0);
+  EXPECT_LT(value(second, "bonus_net_tunnel_sent_bytes_total"), 2 * sent) << "asking adds nothing";
 }
 
 }  // namespace

@@ -290,15 +290,20 @@ void Overlay::Impl::publish_metrics() {
     metrics.gauge(name, help).set(value);
   };
   const auto number = [](auto value) { return static_cast<double>(value); };
+  // What only grows is a counter: rate() and increase() are for these.
+  const auto grow = [&](const std::string& name, std::string_view help, std::uint64_t value) {
+    std::uint64_t& before = exposed[name];
+    metrics.counter(name, help).add(number(value - std::min(before, value)));
+    before = std::max(before, value);
+  };
   set("bonus_net_tunnels_count", "Nodes that this one has a tunnel to", number(tunnels.size()));
-  set("bonus_net_tunnel_received_bytes", "Inner bytes received through the tunnel",
-      number(engine_stats.received_bytes));
-  set("bonus_net_tunnel_sent_bytes", "Inner bytes sent through the tunnel", number(engine_stats.sent_bytes));
-  set("bonus_net_spoofed_packets", "Packets dropped for an inner source that is not the sender's",
-      number(engine_stats.dropped_source));
-  set("bonus_net_forged_packets", "Packets dropped because they did not authenticate",
-      number(engine_stats.dropped_authentication));
-  set("bonus_net_replayed_packets", "Packets dropped as replays", number(engine_stats.dropped_replay));
+  grow("bonus_net_tunnel_received_bytes_total", "Inner bytes received through the tunnel", engine_stats.received_bytes);
+  grow("bonus_net_tunnel_sent_bytes_total", "Inner bytes sent through the tunnel", engine_stats.sent_bytes);
+  grow("bonus_net_spoofed_packets_total", "Packets dropped for an inner source that is not the sender's",
+       engine_stats.dropped_source);
+  grow("bonus_net_forged_packets_total", "Packets dropped because they did not authenticate",
+       engine_stats.dropped_authentication);
+  grow("bonus_net_replayed_packets_total", "Packets dropped as replays", engine_stats.dropped_replay);
   set("bonus_net_dht_contacts_count", "Nodes in the DHT's tables", number(dht_status.contacts));
   set("bonus_net_dht_records_count", "Records held for others", number(dht_status.records));
   set("bonus_net_dht_near_rtt_seconds", "Mean round trip to the near slots",
@@ -310,7 +315,7 @@ void Overlay::Impl::publish_metrics() {
     metrics.gauge("bonus_net_paths_count", "Tunnels by the kind of their path", {{"kind", kind}}).set(count);
   if (auto* relay = paths->relay_server()) {
     const auto stats = relay->stats();
-    set("bonus_net_relayed_bytes", "Bytes carried for others", number(stats.bytes));
+    grow("bonus_net_relayed_bytes_total", "Bytes carried for others", stats.bytes);
     set("bonus_net_relay_clients_count", "Nodes that have this one as a relay", number(stats.clients));
   }
 }
@@ -323,6 +328,14 @@ runtime::Task<> Overlay::publish_metrics() {
   };
   auto publishing = on_strand<bool>(impl->strand, std::move(work));
   std::ignore = co_await std::move(publishing);
+}
+
+runtime::Task<bool> Overlay::is_node_key(crypto::X25519Public key) {
+  auto impl = impl_;
+  if (key == tunnel_key()) co_return true;
+  std::function<bool()> work = [impl, key] { return impl->book.by_tunnel(key) != nullptr; };
+  auto asking = on_strand<bool>(impl->strand, std::move(work));
+  co_return co_await std::move(asking);
 }
 
 json::value Overlay::Impl::relay_status() {
