@@ -379,22 +379,33 @@ TEST(Attack, StrangersDoNotFillThePlacesOfWhomWeWantNorOfOtherNetworks) {
   EXPECT_LE(node.paths().peers().size(), options.max_peers);
 }
 
-TEST(Attack, ARelayOpensNothingThatWasNotAskedFor) {
-  Pair pair(12, Router::kOpen, Router::kOpen);
-  SeededRandom random(12);
-  crypto::Ed25519Seed seed;
-  seed.bytes.fill(1);
-  const auto root = crypto::Ed25519KeyPair::from_seed(seed);
+/// A relay's client alone; the test speaks for the relay.
+struct LoneClient {
+  explicit LoneClient(std::uint64_t seed) : pair(seed, Router::kOpen, Router::kOpen), random(seed) {
+    pair.b->sign();
+    client.set_self(pair.b->encode_record());
+    client.set_home({{relay, path.udp}}, now, out);
+  }
+  static crypto::Ed25519KeyPair made_key() {
+    crypto::Ed25519Seed seed;
+    seed.bytes.fill(1);
+    return crypto::Ed25519KeyPair::from_seed(seed);
+  }
+  Pair pair;
+  SeededRandom random;
+  const crypto::Ed25519KeyPair root = made_key();
   const PathOptions options;
-  RelayClient client(root, pair.a->key(), random, pair.net.events, options);
-  pair.b->sign();
-  client.set_self(pair.b->encode_record());
+  RelayClient client{root, pair.a->key(), random, pair.net.events, options};
+  const crypto::X25519Public relay = pair.b->key();
+  const PathEndpoint path{{v4(9, 9, 9, 9), 7071}, 0};
+  Instant now{seconds(100)};
   Actions out;
   RelayClient::Events events;
-  const PathEndpoint path{{v4(9, 9, 9, 9), 7071}, 0};
-  const Instant now{seconds(100)};
-  const auto relay = pair.b->key();
-  client.set_home({{relay, path.udp}}, now, out);
+};
+
+TEST(Attack, ARelayOpensNothingThatWasNotAskedFor) {
+  LoneClient lone(12);
+  auto& [pair, random, root, options, client, relay, path, now, out, events] = lone;
   const auto last_id = [&] {
     const auto decoded = decode_relay(out.sends.back().payload).value();
     return std::get<Register>(decoded).id;
@@ -425,21 +436,8 @@ TEST(Attack, ARelayOpensNothingThatWasNotAskedFor) {
 }
 
 TEST(Attack, ARelayThatForgetsUsAtOnceDoesNotMakeUsSpin) {
-  Pair pair(13, Router::kOpen, Router::kOpen);
-  SeededRandom random(13);
-  crypto::Ed25519Seed seed;
-  seed.bytes.fill(1);
-  const auto root = crypto::Ed25519KeyPair::from_seed(seed);
-  const PathOptions options;
-  RelayClient client(root, pair.a->key(), random, pair.net.events, options);
-  pair.b->sign();
-  client.set_self(pair.b->encode_record());
-  Actions out;
-  RelayClient::Events events;
-  const PathEndpoint path{{v4(9, 9, 9, 9), 7071}, 0};
-  const auto relay = pair.b->key();
-  Instant now{seconds(100)};
-  client.set_home({{relay, path.udp}}, now, out);
+  LoneClient lone(13);
+  auto& [pair, random, root, options, client, relay, path, now, out, events] = lone;
   std::size_t registrations = 0;
   for (const Instant end = now + seconds(10); now < end; now += milliseconds(1)) {
     const auto sends = std::move(out.sends);
